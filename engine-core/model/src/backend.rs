@@ -1,0 +1,131 @@
+//! What an engine has to do: bytes in, execution out. Everything else (limits, WASI, processes, caches) is ours.
+//!
+//! A backend implements [`WasmEngine`], [`WasmModule`] and [`WasmInstance`]. It gets bytes that the guard has prepared, and
+//! host functions that it calls by number; it holds no policy.
+
+use crate::{Capabilities, Error, FunctionType, LimitKind, ModuleInfo, Result, Tier, Trap, Value};
+use std::fmt::Debug;
+use std::fs::File;
+use std::path::Path;
+
+/// How native code is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CompileOptions {
+    /// The tier: [`Tier::Baseline`] or [`Tier::Optimized`].
+    pub tier: Tier,
+    /// 0 to 3; None means the tier's usual level.
+    pub optimize: Option<u8>,
+}
+
+/// The code of a module, as an engine is given it.
+#[derive(Debug)]
+pub enum Code<'a> {
+    /// Prepared WebAssembly: to be interpreted, or, by an engine without an interpreter, compiled in place.
+    Wasm(&'a [u8]),
+    /// Native code that this engine made earlier with [`WasmEngine::compile`].
+    ///
+    /// Contract: the caller has checked, on this very descriptor, that the content is what the engine wrote. Engines execute it.
+    Artifact(File),
+}
+
+/// An engine that is loaded and ready. Cheap to share; creating one may not start threads.
+pub trait WasmEngine: Debug + Send + Sync {
+    /// What it can do, in the version that was found.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Everything that changes the native code it would make: version, target CPU, every flag. Part of the cache key.
+    fn fingerprint(&self, options: CompileOptions) -> String;
+
+    /// Makes native code from prepared bytes and writes it to `output`, which does not exist yet.
+    ///
+    /// Runs in a process of its own that may be killed at any time; may use threads.
+    ///
+    /// # Errors
+    /// `Unsupported` when the engine does not have the tier or level, `CompileFailed` with the engine's reason otherwise.
+    fn compile(&self, module: &[u8], options: CompileOptions, output: &Path) -> Result<()>;
+
+    /// Reads code so that it can be instantiated.
+    ///
+    /// # Errors
+    /// `InvalidModule` when the engine rejects what the guard let through (a defect on our side, worth a report), `Internal` otherwise.
+    fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>>;
+}
+
+/// A module that can be instantiated many times.
+pub trait WasmModule: Debug + Send + Sync {
+    /// Makes an instance and runs its start section.
+    ///
+    /// `imports` are the module's function imports in its own order, one signature each; the host is called with their
+    /// index. Nothing but functions is imported. `info` is what the guard knows of the prepared module.
+    ///
+    /// # Errors
+    /// How the start section ended the guest, or an error of ours.
+    fn instantiate(&self, info: &ModuleInfo, imports: &[ImportedFunction], host: Box<dyn HostFunctions>) -> Result<Box<dyn WasmInstance>, Ending>;
+}
+
+/// A function that a module imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedFunction {
+    /// The module part of its name.
+    pub module: String,
+    /// The field part of its name.
+    pub name: String,
+    /// Its signature; no vectors and no references.
+    pub signature: FunctionType,
+}
+
+/// A running guest. Used from one thread at a time.
+pub trait WasmInstance: Debug {
+    /// Calls an exported function.
+    ///
+    /// # Errors
+    /// How the call ended the guest; `InvalidInput` inside [`Ending::Failed`] when the export or the arguments do not fit.
+    fn call(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, Ending>;
+
+    /// 64 KiB pages over all of the instance's own memories.
+    fn memory_pages(&mut self) -> u64;
+
+    /// The value of an exported global of a number type.
+    fn global(&mut self, export: &str) -> Option<Value>;
+
+    /// Sets an exported mutable global of a number type. False when there is none of that name and type.
+    fn set_global(&mut self, export: &str, value: Value) -> bool;
+}
+
+/// The host's side of a running guest.
+pub trait HostFunctions: Debug + Send {
+    /// Carries out the call of an imported function.
+    ///
+    /// `memory` is the guest's exported memory named `memory`, or empty. `args` and `results` are bit patterns, 32-bit values
+    /// zero-extended, in the number and order of the signature. A backend must not let a panic cross the engine's frames.
+    ///
+    /// # Errors
+    /// How the call ended the guest.
+    fn call(&mut self, import: usize, memory: &mut [u8], args: &[u64], results: &mut [u64]) -> Result<(), Ending>;
+}
+
+/// Why a guest does not go on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ending {
+    /// proc_exit, with all 32 bits.
+    Exit(u32),
+    /// It did what WebAssembly, or a host function, forbids.
+    Trap(Trap),
+    /// It ran into a limit that ends guests.
+    Limit(LimitKind),
+    /// We failed, not the guest.
+    Failed(Error),
+}
+
+impl From<Error> for Ending {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Trap> for Ending {
+    fn from(trap: Trap) -> Self {
+        Self::Trap(trap)
+    }
+}
