@@ -60,7 +60,21 @@ pub trait WasmModule: Debug + Send + Sync {
     ///
     /// # Errors
     /// How the start section ended the guest, or an error of ours.
-    fn instantiate(&self, info: &ModuleInfo, imports: &[ImportedFunction], host: Box<dyn HostFunctions>) -> Result<Box<dyn WasmInstance>, Ending>;
+    fn instantiate(
+        &self,
+        info: &ModuleInfo,
+        imports: &[ImportedFunction],
+        host: Box<dyn HostFunctions>,
+    ) -> Result<Box<dyn WasmInstance>, Ending>;
+
+    /// Bounds the heap that garbage-collected objects of instances made from now on live in, in bytes. A guest that outgrows it
+    /// ends with [`LimitKind::Memory`].
+    ///
+    /// False when the engine has such a heap and cannot bound it: then only the worker's hard cap does.
+    fn limit_gc_heap(&mut self, bytes: u64) -> bool {
+        let _ = bytes;
+        false
+    }
 }
 
 /// A function that a module imports.

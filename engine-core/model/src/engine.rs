@@ -61,7 +61,10 @@ impl FromStr for EngineChoice {
             return Ok(Self::Auto);
         }
         EngineName::ALL.iter().copied().find(|name| name.as_str() == text).map(Self::Named).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, format!("'{text}' is not an engine: auto, wasmedge, wasmtime or wasmer"))
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("'{text}' is not an engine: auto, wasmedge, wasmtime or wasmer"),
+            )
         })
     }
 }
@@ -111,7 +114,10 @@ impl FromStr for IsolationLevel {
         match text {
             "process" => Ok(Self::Process),
             "in-process" => Ok(Self::InProcess),
-            _ => Err(Error::new(ErrorKind::InvalidInput, format!("'{text}' is not an isolation level: process or in-process"))),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("'{text}' is not an isolation level: process or in-process"),
+            )),
         }
     }
 }
@@ -138,7 +144,10 @@ impl FromStr for AotPolicy {
             "auto" => Ok(Self::Auto),
             "always" => Ok(Self::Always),
             "never" => Ok(Self::Never),
-            _ => Err(Error::new(ErrorKind::InvalidInput, format!("'{text}' is not an AOT policy: auto, always or never"))),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("'{text}' is not an AOT policy: auto, always or never"),
+            )),
         }
     }
 }

@@ -3,11 +3,13 @@
 //! Callers branch on [`ErrorKind`], people read the rest. A guest that traps, exits or runs into a limit is no error: that
 //! is an [`Outcome`](crate::Outcome).
 
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
 
 /// What went wrong, as far as a caller can act on it. The string form ([`ErrorKind::as_str`]) is stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// What was asked for makes no sense: a malformed size, two preopens of one guest path.
@@ -24,6 +26,8 @@ pub enum ErrorKind {
     LimitExceeded,
     /// The module wants functions, memories, tables or globals that nobody offers.
     MissingImports,
+    /// The module does not offer the function that is to be called.
+    MissingExport,
     /// A correct request that this engine, isolation level or machine cannot carry out. Nothing was dropped silently.
     Unsupported,
     /// The operator's ceiling forbids it.
@@ -50,6 +54,7 @@ impl ErrorKind {
             Self::InvalidModule => "invalid-module",
             Self::LimitExceeded => "limit-exceeded",
             Self::MissingImports => "missing-imports",
+            Self::MissingExport => "missing-export",
             Self::Unsupported => "unsupported",
             Self::Denied => "denied",
             Self::EngineUnavailable => "engine-unavailable",
@@ -68,6 +73,7 @@ impl ErrorKind {
             | Self::InvalidModule
             | Self::LimitExceeded
             | Self::MissingImports
+            | Self::MissingExport
             | Self::Unsupported
             | Self::Denied
             | Self::CompileFailed => 126,
@@ -107,7 +113,9 @@ impl Error {
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
         let kind = match source.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                ErrorKind::PermissionDenied
+            }
             _ => ErrorKind::Internal,
         };
         Self::new(kind, message).with_source(source)

@@ -86,7 +86,8 @@ impl PortRange {
     }
 }
 
-const FORM: &str = "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS:PORT or resolve=NAME";
+const FORM: &str =
+    "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS:PORT or resolve=NAME";
 
 impl FromStr for NetworkRule {
     type Err = Error;
@@ -99,11 +100,15 @@ impl FromStr for NetworkRule {
         let (verb, operand) = text.split_once('=').ok_or_else(|| wrong("there is no '='"))?;
         match verb {
             "connect" => {
-                let (host, ports) = split_port(operand).ok_or_else(|| wrong("the brackets of an IPv6 address do not match"))?;
-                let host = parse_host(host).ok_or_else(|| wrong("the host is neither a name, an address nor a network"))?;
+                let (host, ports) =
+                    split_port(operand).ok_or_else(|| wrong("the brackets of an IPv6 address do not match"))?;
+                let host =
+                    parse_host(host).ok_or_else(|| wrong("the host is neither a name, an address nor a network"))?;
                 let ports = match ports {
                     None => PortRange::ALL,
-                    Some(ports) => parse_ports(ports).ok_or_else(|| wrong("the ports are neither PORT nor FIRST-LAST"))?,
+                    Some(ports) => {
+                        parse_ports(ports).ok_or_else(|| wrong("the ports are neither PORT nor FIRST-LAST"))?
+                    }
                 };
                 Ok(Self::Connect { host, ports })
             }
@@ -220,8 +225,17 @@ mod tests {
     #[test]
     fn rules_read_back_as_they_are_printed() {
         for text in [
-            "connect=api.example.com:443", "connect=10.0.0.0/8:8000-9000", "connect=*", "connect=*:443", "connect=127.0.0.1:80",
-            "connect=[::1]:80", "connect=[fe80::/10]", "listen=0.0.0.0:8080", "listen=[::]:0", "resolve=*", "resolve=example.com",
+            "connect=api.example.com:443",
+            "connect=10.0.0.0/8:8000-9000",
+            "connect=*",
+            "connect=*:443",
+            "connect=127.0.0.1:80",
+            "connect=[::1]:80",
+            "connect=[fe80::/10]",
+            "listen=0.0.0.0:8080",
+            "listen=[::]:0",
+            "resolve=*",
+            "resolve=example.com",
         ] {
             assert_eq!(text.parse::<NetworkRule>().unwrap().to_string(), text);
         }
@@ -230,8 +244,21 @@ mod tests {
     #[test]
     fn wrong_rules_are_quoted() {
         for text in [
-            "", "connect", "accept=1.2.3.4:1", "connect=", "connect=a b", "connect=1.2.3.4/33", "connect=host:99999", "connect=host:9-1",
-            "connect=[::1", "connect=300.1.1.1", "listen=8080", "listen=host:80", "resolve=", "resolve=1.2.3.4", "connect=-host..x",
+            "",
+            "connect",
+            "accept=1.2.3.4:1",
+            "connect=",
+            "connect=a b",
+            "connect=1.2.3.4/33",
+            "connect=host:99999",
+            "connect=host:9-1",
+            "connect=[::1",
+            "connect=300.1.1.1",
+            "listen=8080",
+            "listen=host:80",
+            "resolve=",
+            "resolve=1.2.3.4",
+            "connect=-host..x",
         ] {
             let error = text.parse::<NetworkRule>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);

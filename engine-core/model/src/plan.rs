@@ -170,7 +170,9 @@ fn resolve_limits(spec: &RunSpec, enforcement: Enforcement, ceiling: &Ceiling) -
         limits.output_bytes = output_bytes::CAPTURED.min(ceiling.limits.output_bytes);
     }
     if !enforcement.metering {
-        for (name, bounded) in [("fuel", limits.fuel.bound().is_some()), ("call_depth", limits.call_depth.bound().is_some())] {
+        for (name, bounded) in
+            [("fuel", limits.fuel.bound().is_some()), ("call_depth", limits.call_depth.bound().is_some())]
+        {
             if bounded {
                 return Err(unsupported(&format!("limit {name}"), "this build does not meter modules"));
             }
@@ -190,8 +192,11 @@ fn resolve_tiers(spec: &RunSpec, capabilities: &Capabilities, enforcement: Enfor
         return Err(Error::new(ErrorKind::InvalidInput, "optimize is 0, 1, 2 or 3"));
     }
     if spec.isolation == IsolationLevel::InProcess && (!enforcement.in_process || capabilities.in_process.is_empty()) {
-        return Err(unsupported("isolation in-process", &format!("{engine} runs guests only in a process of their own here"))
-            .with_hint("take isolation process"));
+        return Err(unsupported(
+            "isolation in-process",
+            &format!("{engine} runs guests only in a process of their own here"),
+        )
+        .with_hint("take isolation process"));
     }
     Ok(())
 }
@@ -219,7 +224,10 @@ fn resolve_env(spec: &RunSpec, host_variable: &dyn Fn(&str) -> Option<String>) -
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("'{}' is not an environment variable: a name has no '=' and neither name nor value a NUL byte", name.escape_debug()),
+                format!(
+                    "'{}' is not an environment variable: a name has no '=' and neither name nor value a NUL byte",
+                    name.escape_debug()
+                ),
             ));
         }
     }

@@ -62,7 +62,8 @@ impl FromStr for Preopen {
 /// # Errors
 /// `InvalidInput` for paths with `..` or NUL in them.
 pub(crate) fn normalize_guest_path(path: &str) -> Result<String> {
-    let refuse = |why: &str| Err(Error::new(ErrorKind::InvalidInput, format!("guest path '{}' {why}", path.escape_debug())));
+    let refuse =
+        |why: &str| Err(Error::new(ErrorKind::InvalidInput, format!("guest path '{}' {why}", path.escape_debug())));
     if path.is_empty() {
         return refuse("is empty");
     }
@@ -102,7 +103,8 @@ mod tests {
 
     #[test]
     fn guest_paths_have_one_form() {
-        for (path, normal) in [("/", "/"), ("/a//b/", "/a/b"), ("./a", "a"), (".", "."), ("a/./b", "a/b"), ("//", "/")] {
+        for (path, normal) in [("/", "/"), ("/a//b/", "/a/b"), ("./a", "a"), (".", "."), ("a/./b", "a/b"), ("//", "/")]
+        {
             assert_eq!(normalize_guest_path(path).unwrap(), normal);
         }
         for path in ["", "..", "/a/../b", "a\0b"] {

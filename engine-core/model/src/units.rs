@@ -72,9 +72,11 @@ impl FromStr for Bytes {
         let parse = || {
             let (whole, billionths, suffix) = split_decimal(text)?;
             let suffix = suffix.to_ascii_lowercase();
-            let power = match suffix.strip_suffix('b').map(|s| s.strip_suffix('i').unwrap_or(s)).unwrap_or_else(|| {
-                suffix.strip_suffix('i').unwrap_or(&suffix)
-            }) {
+            let power = match suffix
+                .strip_suffix('b')
+                .map(|s| s.strip_suffix('i').unwrap_or(s))
+                .unwrap_or_else(|| suffix.strip_suffix('i').unwrap_or(&suffix))
+            {
                 "" if suffix.is_empty() || suffix == "b" => 0,
                 "k" => 10,
                 "m" => 20,
@@ -222,8 +224,17 @@ mod tests {
     #[test]
     fn sizes_read_as_docker_and_systemd_write_them() {
         let cases = [
-            ("0", 0), ("123", 123), ("123b", 123), ("64k", 64 << 10), ("64K", 64 << 10), ("64m", 64 << 20),
-            ("64Mi", 64 << 20), ("64MiB", 64 << 20), ("64mb", 64 << 20), ("1.5g", 3 << 29), ("2T", 2 << 40),
+            ("0", 0),
+            ("123", 123),
+            ("123b", 123),
+            ("64k", 64 << 10),
+            ("64K", 64 << 10),
+            ("64m", 64 << 20),
+            ("64Mi", 64 << 20),
+            ("64MiB", 64 << 20),
+            ("64mb", 64 << 20),
+            ("1.5g", 3 << 29),
+            ("2T", 2 << 40),
         ];
         for (text, bytes) in cases {
             assert_eq!(text.parse::<Bytes>().unwrap(), Bytes(bytes), "{text}");
@@ -232,7 +243,9 @@ mod tests {
 
     #[test]
     fn wrong_sizes_are_quoted() {
-        for text in ["", "m", "-1", "1.5", "64x", "64 m", "1..5m", "99999999999g", "0x10", "1e3", "64mm", "i", "64ib", "٣m"] {
+        for text in
+            ["", "m", "-1", "1.5", "64x", "64 m", "1..5m", "99999999999g", "0x10", "1e3", "64mm", "i", "64ib", "٣m"]
+        {
             let error = text.parse::<Bytes>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains(&format!("'{text}'")), "{error}");
@@ -242,8 +255,18 @@ mod tests {
     #[test]
     fn durations_read_as_systemd_writes_them() {
         let cases = [
-            ("0", 0), ("2", 2_000_000_000), ("1.5", 1_500_000_000), ("1.5s", 1_500_000_000), ("500ms", 500_000_000), ("7us", 7_000), ("3ns", 3),
-            ("2m", 120_000_000_000), ("2min", 120_000_000_000), ("1h30m", 5_400_000_000_000), ("1min 30s", 90_000_000_000), ("1d", 86_400_000_000_000),
+            ("0", 0),
+            ("2", 2_000_000_000),
+            ("1.5", 1_500_000_000),
+            ("1.5s", 1_500_000_000),
+            ("500ms", 500_000_000),
+            ("7us", 7_000),
+            ("3ns", 3),
+            ("2m", 120_000_000_000),
+            ("2min", 120_000_000_000),
+            ("1h30m", 5_400_000_000_000),
+            ("1min 30s", 90_000_000_000),
+            ("1d", 86_400_000_000_000),
         ];
         for (text, nanoseconds) in cases {
             assert_eq!(text.parse::<Span>().unwrap(), Span(Duration::from_nanos(nanoseconds)), "{text}");

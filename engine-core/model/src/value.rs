@@ -120,9 +120,7 @@ impl Value {
     /// # Errors
     /// `InvalidInput` naming the text and the type, also for values that do not fit.
     pub fn parse(value_type: ValueType, text: &str) -> crate::Result<Self> {
-        let wrong = |what: &str| {
-            crate::Error::new(crate::ErrorKind::InvalidInput, format!("'{text}' is not {what}"))
-        };
+        let wrong = |what: &str| crate::Error::new(crate::ErrorKind::InvalidInput, format!("'{text}' is not {what}"));
         match value_type {
             ValueType::I32 => parse_integer(text, 32)
                 .and_then(|bits| Self::from_bits(ValueType::I32, bits))

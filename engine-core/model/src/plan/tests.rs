@@ -36,7 +36,8 @@ fn captured_output_is_bounded_unless_said_otherwise() {
     let captured = RunSpec::from_json(r#"{"stdio": {"stdout": {"capture": {}}}}"#).unwrap();
     assert_eq!(plan(&captured).unwrap().limits().output_bytes, Limit::At(Bytes::mebi(64)));
     let unlimited =
-        RunSpec::from_json(r#"{"stdio": {"stdout": {"capture": {}}}, "limits": {"output_bytes": "unlimited"}}"#).unwrap();
+        RunSpec::from_json(r#"{"stdio": {"stdout": {"capture": {}}}, "limits": {"output_bytes": "unlimited"}}"#)
+            .unwrap();
     assert_eq!(plan(&unlimited).unwrap().limits().output_bytes, Limit::Unlimited);
 }
 
@@ -86,7 +87,12 @@ fn what_makes_no_sense_is_invalid() {
 
 #[test]
 fn a_ceiling_only_tightens() {
-    let ceiling = Ceiling { preopens: false, network: false, engines: Some(BTreeSet::from([EngineName::Wasmtime])), ..Ceiling::default() };
+    let ceiling = Ceiling {
+        preopens: false,
+        network: false,
+        engines: Some(BTreeSet::from([EngineName::Wasmtime])),
+        ..Ceiling::default()
+    };
     let under = |spec: &RunSpec, capabilities: &Capabilities| {
         let all = Enforcement { metering: true, network: true, in_process: true };
         resolve(spec, capabilities, all, &ceiling, &|_| None)
