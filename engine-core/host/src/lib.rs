@@ -1,1 +1,29 @@
-//! Not yet written.
+//! The one WASI host: what guests import, offered to every engine as host functions.
+//!
+//! [`link`] checks a module's imports, [`Host`] carries out the calls. File operations are wasmtime-wasi's, behind `preview1`; streams,
+//! clocks, randomness, waiting, quotas and preopened files are this crate's own. No engine's own WASI is ever used, so a guest finds the
+//! same world on each of them. No threads are started in [`Blocking::Inline`], and the process forks well.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod clock;
+mod descriptors;
+mod errno;
+mod file_preopens;
+mod files;
+mod host;
+mod link;
+mod memory;
+mod poll;
+mod preopens;
+mod preview1;
+mod random;
+mod refusals;
+mod resources;
+mod streams;
+mod wait;
+
+pub use host::Host;
+pub use link::link;
+pub use refusals::Refusals;
+pub use resources::{Blocking, Cancel, Counters, HostRoot, Resources};
