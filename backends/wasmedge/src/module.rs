@@ -1,0 +1,78 @@
+//! A module that was read and checked, ready to be instantiated any number of times.
+//!
+//! Owns the checks around instantiating. The memory limits are in the module already; here it is made sure that WasmEdge
+//! neither lowers a minimum nor runs a guest whose memory it could not get.
+
+use crate::instance::WasmEdgeInstance;
+use crate::sys::{Guest, Library, Module, Settings};
+use std::sync::Arc;
+use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction, WasmInstance, WasmModule};
+use wasmrt_model::{Error, ErrorKind, ModuleInfo, ValueType};
+
+/// The most pages of a memory; WasmEdge would cut a larger minimum down to this without a word.
+const MAX_PAGES: u64 = 1 << 16;
+
+/// A module in WasmEdge.
+#[derive(Debug)]
+pub(crate) struct WasmEdgeModule {
+    library: &'static Library,
+    settings: Arc<Settings>,
+    module: Arc<Module>,
+}
+
+impl WasmEdgeModule {
+    pub(crate) fn new(library: &'static Library, settings: Arc<Settings>, module: Module) -> Self {
+        Self { library, settings, module: Arc::new(module) }
+    }
+}
+
+impl WasmModule for WasmEdgeModule {
+    fn instantiate(
+        &self,
+        info: &ModuleInfo,
+        imports: &[ImportedFunction],
+        host: Box<dyn HostFunctions>,
+    ) -> Result<Box<dyn WasmInstance>, Ending> {
+        if let Some(memory) = info.memories.iter().find(|memory| memory.minimum > MAX_PAGES) {
+            return Err(refused(ErrorKind::LimitExceeded, "a memory starts with more pages than WasmEdge has")
+                .with_context("pages", memory.minimum)
+                .with_context("limit", MAX_PAGES)
+                .into());
+        }
+        for import in imports {
+            let types = import.signature.params.iter().chain(&import.signature.results);
+            if let Some(other) = types.into_iter().find(|value_type| !is_number(**value_type)) {
+                return Err(refused(ErrorKind::Unsupported, "a host function has a type that does not cross")
+                    .with_context("import", format!("{}.{}", import.module, import.name))
+                    .with_context("type", other)
+                    .into());
+            }
+        }
+        let mut guest = Guest::new(&self.settings, &self.module, imports, host)
+            .map_err(|stopped| crate::instance::ending(self.library, stopped))?;
+        if !info.memories.is_empty() {
+            let pages = guest.memories().map_err(|stopped| crate::instance::ending(self.library, stopped))?;
+            let enough = pages.len() == info.memories.len()
+                && pages.iter().zip(&info.memories).all(|(pages, memory)| *pages >= memory.minimum);
+            if !enough {
+                return Err(refused(ErrorKind::Internal, "WasmEdge did not give the guest the memory it starts with")
+                    .with_hint("look for a limit on address space (ulimit -v): each memory reserves 12 GiB of it")
+                    .into());
+            }
+        }
+        Ok(Box::new(WasmEdgeInstance::new(self.library, guest)))
+    }
+
+    fn limit_gc_heap(&mut self, _bytes: u64) -> bool {
+        // No module with garbage-collected objects gets past the checks, so there is no such heap to bound.
+        true
+    }
+}
+
+fn is_number(value_type: ValueType) -> bool {
+    matches!(value_type, ValueType::I32 | ValueType::I64 | ValueType::F32 | ValueType::F64)
+}
+
+fn refused(kind: ErrorKind, message: &str) -> Error {
+    Error::new(kind, message).with_operation("instantiate").with_context("engine", "wasmedge")
+}

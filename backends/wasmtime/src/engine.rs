@@ -1,0 +1,155 @@
+//! [`WasmtimeEngine`]: what it can do, compiling to artifacts, loading code. Does not instantiate.
+
+use crate::config::{self, Effort};
+use crate::module::WasmtimeModule;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
+use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
+use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
+use wasmtime::{Config, Engine, Module};
+
+/// wasmtime, built into this program.
+///
+/// Making one costs nothing: engines inside are made when they are first used, the one with a compiler only when there is
+/// something to compile. No threads are started, except by [`WasmEngine::compile`].
+#[derive(Debug)]
+pub struct WasmtimeEngine {
+    capabilities: Capabilities,
+    wasm_stack: usize,
+    /// Loads artifacts; has no compiler.
+    loader: OnceLock<Engine>,
+    /// Compiles in place, on the calling thread.
+    in_place: OnceLock<Engine>,
+}
+
+impl WasmtimeEngine {
+    /// The engine for guests that may use 4 MiB of stack: they run on threads with 8 MiB, such as a process's main thread.
+    ///
+    /// # Errors
+    /// None today; `EngineUnavailable` if a later version has conditions.
+    pub fn new() -> Result<Self> {
+        Self::with_wasm_stack(config::WASM_STACK_BYTES)
+    }
+
+    /// The engine for guests that may use `bytes` of stack: beyond it they trap with a stack overflow.
+    ///
+    /// Calls on a thread that has not that much left, and 512 KiB more for host functions, are refused as `Unsupported`.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is below 64 KiB or above 1 GiB.
+    pub fn with_wasm_stack(bytes: usize) -> Result<Self> {
+        if !(64 << 10..=1 << 30).contains(&bytes) {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("{bytes} bytes make no usable stack"))
+                .with_hint("take 64 KiB to 1 GiB"));
+        }
+        let mut capabilities = Capabilities::new(EngineName::Wasmtime, config::VERSION);
+        let tiers = [Tier::Baseline, Tier::Optimized];
+        capabilities.tiers = tiers.map(|tier| TierCapabilities { tier, features: config::FEATURES }).to_vec();
+        capabilities.in_process = tiers.to_vec();
+        capabilities.backtrace = true;
+        Ok(Self { capabilities, wasm_stack: bytes, loader: OnceLock::new(), in_place: OnceLock::new() })
+    }
+
+    /// The engine that loads artifacts. Making it installs wasmtime's signal handlers.
+    fn loader(&self) -> Result<&Engine> {
+        engine_in(&self.loader, || config::loading(self.wasm_stack))
+    }
+
+    fn in_place(&self) -> Result<&Engine> {
+        engine_in(&self.in_place, || config::compiling(self.wasm_stack, Effort::Optimized, false))
+    }
+
+    fn compile_in_place(&self, wasm: &[u8]) -> Result<Module> {
+        let engine = self.in_place()?;
+        Module::from_binary(engine, wasm).map_err(|error| {
+            Error::new(ErrorKind::InvalidModule, "wasmtime rejects the prepared module").with_source(error)
+        })
+    }
+
+    /// The one place where bytes from outside become code.
+    #[expect(unsafe_code, reason = "mapping native code is what loading an artifact is")]
+    fn map_artifact(&self, artifact: File) -> Result<Module> {
+        let engine = self.loader()?;
+        // SAFETY: executing a forged artifact, or one that changes while it is mapped, is undefined behaviour. `Code::Artifact`
+        // obliges the caller to have checked on this very descriptor that its content is what `compile` wrote; the descriptor
+        // itself, not a path, is what is mapped here.
+        unsafe { Module::deserialize_open_file(engine, artifact) }.map_err(|error| {
+            Error::new(ErrorKind::Internal, "wasmtime rejects the artifact")
+                .with_hint("delete it from the cache; it is made again at the next run")
+                .with_source(error)
+        })
+    }
+}
+
+impl WasmEngine for WasmtimeEngine {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Asks the compiler itself, so that a flag which wasmtime infers, such as one for a CPU feature, cannot be forgotten.
+    fn fingerprint(&self, options: CompileOptions) -> String {
+        let code = Effort::of(options).and_then(|effort| {
+            let engine = new_engine(&config::compiling(self.wasm_stack, effort, false))?;
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            Ok(format!("opt={} flags={:016x}", effort.as_str(), hasher.finish()))
+        });
+        let code = code.unwrap_or_else(|error| format!("refused: {}", error.message()));
+        let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+        format!("wasmtime {} {arch}-{os} {code}", config::VERSION)
+    }
+
+    fn compile(&self, module: &[u8], options: CompileOptions, output: &Path) -> Result<()> {
+        let operation = "compile";
+        let effort = Effort::of(options).map_err(|error| error.with_operation(operation))?;
+        let engine = new_engine(&config::compiling(self.wasm_stack, effort, true))?;
+        let artifact = engine.precompile_module(module).map_err(|error| {
+            Error::new(ErrorKind::CompileFailed, "wasmtime cannot compile the module")
+                .with_operation(operation)
+                .with_source(error)
+        })?;
+        write_new(output, &artifact).map_err(|error| {
+            Error::io("the artifact cannot be written", error)
+                .with_operation(operation)
+                .with_context("path", output.display())
+        })
+    }
+
+    fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>> {
+        let module = match code {
+            Code::Wasm(wasm) => self.compile_in_place(wasm),
+            Code::Artifact(file) => self.map_artifact(file),
+        };
+        match module {
+            Ok(module) => Ok(Box::new(WasmtimeModule::new(module))),
+            Err(error) => Err(error.with_operation("load module").with_context("engine", EngineName::Wasmtime)),
+        }
+    }
+}
+
+fn new_engine(config: &Config) -> Result<Engine> {
+    Engine::new(config).map_err(|error| {
+        Error::new(ErrorKind::EngineUnavailable, "wasmtime cannot be set up on this machine").with_source(error)
+    })
+}
+
+/// The engine in the cell, made first if need be. Two threads may both make one; the first to finish wins.
+fn engine_in(cell: &OnceLock<Engine>, config: impl FnOnce() -> Config) -> Result<&Engine> {
+    if let Some(engine) = cell.get() {
+        return Ok(engine);
+    }
+    let engine = new_engine(&config())?;
+    Ok(cell.get_or_init(|| engine))
+}
+
+/// Writes a file that must not exist yet; half a file is removed again.
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes).inspect_err(|_| {
+        // Nothing to add when this fails too: the first error says why.
+        let _ = fs::remove_file(path);
+    })
+}
