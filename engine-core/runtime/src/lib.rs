@@ -1,1 +1,30 @@
-//! Not yet written.
+//! Runs WebAssembly programs: picks an engine, prepares the module, forks a worker, watches it, tells how it ended.
+//!
+//! The one crate that front-ends call. A run goes from a `RunSpec` and bytes through [`Runtime::run`] to an `Outcome`:
+//! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, fork, [watch](Runtime::run), conclude).
+//! Unsafe code is in `process` alone.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod cache;
+mod compile;
+pub mod doctor;
+mod inspect;
+mod meters;
+mod observer;
+mod process;
+mod ready;
+mod registry;
+mod run;
+mod runtime;
+mod streams;
+mod supervisor;
+mod worker;
+
+pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
+pub use inspect::{Inspection, Verdict};
+pub use observer::{Compiling, Note, Observer, Silent};
+pub use registry::EngineStatus;
+pub use runtime::{Compiled, RunOptions, Runtime, RuntimeConfig};
+pub use streams::PipedStreams;
+pub use wasmrt_guard::{Kind, sniff};
+pub use wasmrt_model as model;

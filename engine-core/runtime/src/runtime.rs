@@ -1,0 +1,162 @@
+//! [`Runtime`]: what front-ends hold. It owns the engines and the cache, and nothing of any one run.
+
+use crate::cache::{ArtifactCache, CacheConfig};
+use crate::compile::Attention;
+use crate::inspect::{self, Inspection};
+use crate::observer::{Note, Observer, Silent};
+use crate::ready::Preparer;
+use crate::registry::{EngineStatus, Registry};
+use crate::run;
+use crate::streams::PipedStreams;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+use wasmrt_model::{AotPolicy, Ceiling, EngineName, Error, ErrorKind, Outcome, Result, RunSpec, Tier};
+
+/// How a runtime is set up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RuntimeConfig {
+    /// Where artifacts are kept.
+    pub cache: CacheConfig,
+    /// What no run may exceed.
+    pub ceiling: Ceiling,
+}
+
+/// The cache that the environment names, and no ceiling.
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        Self { cache: CacheConfig::from_environment(), ceiling: Ceiling::default() }
+    }
+}
+
+/// Engines, cache and ceiling. Cheap to make: engines are loaded when they are needed.
+///
+/// Runs fork, so the process must have one thread; a run in a process with more is refused.
+#[derive(Debug)]
+pub struct Runtime {
+    registry: Registry,
+    config: RuntimeConfig,
+}
+
+/// How a caller takes part in a run: what it hears, what it passes on, how it ends it.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct RunOptions<'a> {
+    /// Hears of compiling and of what is worth a line.
+    pub observer: Option<&'a mut dyn Observer>,
+    /// Whether the signals that end programs are passed on to the guest instead of ending this process: for callers that
+    /// are nothing but the guest's front, such as a command line.
+    pub forward_signals: bool,
+    /// Becomes readable when the caller wants the run ended.
+    pub cancel: Option<BorrowedFd<'a>>,
+    /// The descriptors of streams that the spec calls piped.
+    pub piped: PipedStreams,
+}
+
+impl std::fmt::Debug for RunOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunOptions").field("forward_signals", &self.forward_signals).finish_non_exhaustive()
+    }
+}
+
+/// What compiling ahead came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The engine whose code it is.
+    pub engine: EngineName,
+    /// The tier.
+    pub tier: Tier,
+    /// How long it took. None when it was in the cache already.
+    pub elapsed: Option<Duration>,
+    /// What the native code takes.
+    pub code_bytes: u64,
+}
+
+impl Runtime {
+    /// A runtime with the engines of this build.
+    #[must_use]
+    pub fn new(config: RuntimeConfig) -> Self {
+        Self { registry: Registry::of_this_build(), config }
+    }
+
+    /// Every engine, with what it can do or why it cannot be had. Loads those that are there.
+    #[must_use]
+    pub fn engines(&self) -> Vec<EngineStatus> {
+        self.registry.statuses()
+    }
+
+    /// How it was set up.
+    #[must_use]
+    pub fn config(&self) -> &RuntimeConfig {
+        &self.config
+    }
+
+    /// The artifact cache.
+    ///
+    /// # Errors
+    /// As [`ArtifactCache::open`].
+    pub fn cache(&self) -> Result<ArtifactCache> {
+        ArtifactCache::open(&self.config.cache)
+    }
+
+    /// What a module is, and which engines would run it.
+    ///
+    /// # Errors
+    /// `NotWasm`, `InvalidModule` for what no engine runs.
+    pub fn inspect(&self, module: &[u8]) -> Result<Inspection> {
+        inspect::inspect(&self.registry, module)
+    }
+
+    /// Runs a module to its end.
+    ///
+    /// # Errors
+    /// Whatever kept it from starting, and failures of ours; what the guest does to itself is an [`Outcome`].
+    pub fn run(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<Outcome> {
+        let RunOptions { observer, forward_signals, cancel, piped } = options;
+        let mut silent = Silent;
+        let observer = observer.unwrap_or(&mut silent);
+        let cache = self.usable_cache(observer);
+        let mut attention = Attention { observer, forward_signals, cancel };
+        let preparer = Preparer { registry: &self.registry, ceiling: &self.config.ceiling, cache: cache.as_ref() };
+        let ready = preparer.prepare(module, spec, &mut attention)?;
+        run::run(ready, piped, &mut attention)
+    }
+
+    /// Makes native code and puts it into the cache, for later runs with the same engine and limits.
+    ///
+    /// # Errors
+    /// `Unsupported` when the engine cannot compile it, `CompileFailed` when it does not come to an end, `PermissionDenied` and the like when
+    /// there is no usable cache.
+    pub fn compile(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<Compiled> {
+        let RunOptions { observer, forward_signals, cancel, .. } = options;
+        let mut silent = Silent;
+        let cache = self.cache()?;
+        let mut spec = spec.clone();
+        spec.aot = AotPolicy::Always;
+        let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel };
+        let preparer = Preparer { registry: &self.registry, ceiling: &self.config.ceiling, cache: Some(&cache) };
+        let ready = preparer.prepare(module, &spec, &mut attention)?;
+        let code_bytes = match &ready.code {
+            crate::ready::ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
+            crate::ready::ReadyCode::Wasm(_) => {
+                return Err(Error::new(ErrorKind::Internal, "the engine interprets what it was to compile"));
+            }
+        };
+        let code_bytes = code_bytes.map_err(|source| Error::io("cannot look at the artifact", source))?;
+        let engine = ready.engine.capabilities().engine;
+        Ok(Compiled { engine, tier: ready.tier, elapsed: ready.compile_time, code_bytes })
+    }
+
+    /// The cache, or none and a note to the observer.
+    fn usable_cache(&self, observer: &mut dyn Observer) -> Option<ArtifactCache> {
+        self.config.cache.directory.as_ref()?;
+        match self.cache() {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                observer.note(&Note::CacheUnusable(&error));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The child's side: what a forked process does to itself before anything untrusted runs in it, and how it reports.
+//!
+//! There are two kinds of work, [`guest`] (run a module) and compiling; both are a closure that returns a [`Report`].
+
+pub(crate) mod guest;
+pub(crate) mod report;
+
+use crate::process::{self, ChildProcess, Forked, SharedCounters, SignalsAsDescriptor};
+use report::Report;
+use rustix::io::FdFlags;
+use rustix::process::{Resource, Rlimit, Signal};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use wasmrt_model::{Error, ErrorKind, Result};
+
+/// What bounds a worker as a process, and what it may hold on to.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerSetup<'a> {
+    /// Private writable memory that it may map on top of what it starts with. None means no bound.
+    pub(crate) memory_bytes: Option<u64>,
+    /// Processor time, as a backstop to the supervisor's own watch.
+    pub(crate) cpu_time: Option<Duration>,
+    /// Whether it gets a process group of its own.
+    pub(crate) own_group: bool,
+    /// Descriptors that it needs; all others are closed.
+    pub(crate) keep: Vec<BorrowedFd<'a>>,
+    /// How signals are to be taken again, when the supervisor takes them as a descriptor.
+    pub(crate) signals: Option<&'a SignalsAsDescriptor>,
+    /// Where it notes that it ran out of memory.
+    pub(crate) out_of_memory: Option<&'a SharedCounters>,
+}
+
+/// A worker that was started, and the pipe on which it will report.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) process: ChildProcess,
+    pub(crate) report: OwnedFd,
+}
+
+/// Guest stacks live on the worker's main thread, which grows on demand up to this.
+const STACK_BYTES: u64 = 64 << 20;
+
+/// Forks a worker that does `work`, reports and is gone. `work` never returns to the caller's code in the child.
+///
+/// # Errors
+/// `Unsupported` when this process has more than one thread: a fork would leave locks held by threads that are not there.
+pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Result<Worker> {
+    let threads = thread_count().map_err(|source| Error::io("cannot count threads", source))?;
+    if threads > 1 {
+        return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork workers")
+            .with_context("threads", threads)
+            .with_hint("run guests from a process that has one thread"));
+    }
+    let (report, report_writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|errno| Error::io("cannot make a pipe", errno.into()))?;
+    let supervisor = rustix::process::getpid();
+    match process::fork().map_err(|source| Error::io("cannot fork a worker", source))? {
+        Forked::Parent(process) => Ok(Worker { process, report }),
+        Forked::Child => {
+            // Unwinding must not reach the caller's frames: they belong to the parent.
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                become_worker(&setup, &report_writer, supervisor)?;
+                Ok::<_, Error>(work())
+            }));
+            let report = match outcome {
+                Ok(Ok(report)) => report,
+                Ok(Err(error)) => Report::failed(&error),
+                Err(panic) => Report::failed(&panicked(&*panic)),
+            };
+            let sent = report.send(&report_writer);
+            process::exit_now(i32::from(sent.is_err()));
+        }
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Error::new(ErrorKind::Internal, format!("the worker panicked: {text}"))
+}
+
+/// The steps from a copy of the parent to a worker, in an order in which each still has what it needs.
+fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::process::Pid) -> Result<()> {
+    let failed = |what: &'static str| move |errno: rustix::io::Errno| Error::io(what, errno.into());
+    // A panic is reported through the pipe; its message has no business on the guest's stderr.
+    std::panic::set_hook(Box::new(|_| {}));
+    // Die with the supervisor. It may have died before this took effect: then this process has been given away already.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("cannot ask to die with the supervisor"))?;
+    if rustix::process::getppid() != Some(supervisor) {
+        return Err(Error::new(ErrorKind::Internal, "the supervisor is gone"));
+    }
+    if setup.own_group {
+        rustix::process::setpgid(None, None).map_err(failed("cannot make a process group"))?;
+    }
+    process::default_signals_in_child();
+    if let Some(signals) = setup.signals {
+        signals.restore_in_child();
+    }
+    if let Some(counters) = setup.out_of_memory {
+        counters.explain_aborts_in_child();
+    }
+    // Engines and libraries get streams that lead nowhere; only the guest's host functions hold the real ones.
+    null_own_streams(&setup.keep, report).map_err(failed("cannot detach the standard streams"))?;
+    let mut keep = setup.keep.clone();
+    let standard = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    keep.extend(standard);
+    keep.push(report.as_fd());
+    process::close_all_but(&keep);
+    rustix::thread::set_no_new_privs(true).map_err(failed("cannot give up new privileges"))?;
+    limit_resources(setup)
+}
+
+fn null_own_streams(keep: &[BorrowedFd<'_>], report: &OwnedFd) -> Result<(), rustix::io::Errno> {
+    use std::os::fd::AsRawFd;
+    // The caller moves what it keeps out of the way of 0, 1 and 2 first.
+    debug_assert!(keep.iter().all(|fd| fd.as_raw_fd() > 2) && report.as_raw_fd() > 2);
+    let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)
+}
+
+fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
+    let set = |resource: Resource, soft: u64, hard: u64| {
+        rustix::process::setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) })
+            .map_err(|errno| Error::io(format!("cannot set {resource:?}"), errno.into()))
+    };
+    set(Resource::Core, 0, 0)?;
+    let stack = rustix::process::getrlimit(Resource::Stack);
+    let wanted = stack.maximum.map_or(STACK_BYTES, |maximum| maximum.min(STACK_BYTES));
+    if stack.current.is_some_and(|current| current < wanted) {
+        rustix::process::setrlimit(Resource::Stack, Rlimit { current: Some(wanted), maximum: stack.maximum })
+            .map_err(|errno| Error::io("cannot set the stack limit", errno.into()))?;
+    }
+    if let Some(cpu_time) = setup.cpu_time {
+        // The kernel counts whole seconds here; the supervisor is exact and comes first.
+        let seconds = cpu_time.as_secs().saturating_add(2);
+        set(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+    }
+    if let Some(memory_bytes) = setup.memory_bytes {
+        let own = mapped_data_bytes().map_err(|source| Error::io("cannot read the process's own memory use", source))?;
+        let cap = own.saturating_add(memory_bytes);
+        set(Resource::Data, cap, cap)?;
+    }
+    Ok(())
+}
+
+/// Private writable memory that this process has mapped: what RLIMIT_DATA counts.
+fn mapped_data_bytes() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmData:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse::<u64>().ok());
+    kibibytes.map(|kib| kib.saturating_mul(1024)).ok_or_else(|| io::Error::other("/proc/self/status has no VmData"))
+}
+
+/// Threads of this process.
+fn thread_count() -> io::Result<usize> {
+    // /proc/self/stat has the count as the 20th field; the second is the program's name in brackets and may contain anything.
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name
+        .split_whitespace()
+        .nth(17)
+        .and_then(|field| field.parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/stat has no thread count"))
+}
+
+/// A copy of a descriptor that is out of the way of the three standard ones and closed on exec.
+pub(crate) fn above_standard_streams(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let copy = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
+    debug_assert!(rustix::io::fcntl_getfd(&copy).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)));
+    Ok(copy)
+}

@@ -1,0 +1,181 @@
+//! Running a guest inside a worker: load, link, instantiate, call, account.
+
+use super::report::Report;
+use crate::meters::{Exhausted, Meters};
+use wasmrt_host::{Host, Refusals, Resources};
+use wasmrt_model::backend::{Code, Ending, ImportedFunction, WasmEngine, WasmInstance};
+use wasmrt_model::units::Count;
+use wasmrt_model::{
+    Entry, Error, ErrorKind, ExitStatus, Limit, LimitKind, Limits, ModuleInfo, RunPlan, Trap, TrapKind, Value,
+};
+
+/// Everything that a worker needs to run a guest; made before the fork.
+pub(crate) struct GuestWork<'a> {
+    pub(crate) engine: &'a dyn WasmEngine,
+    pub(crate) code: Code<'a>,
+    pub(crate) info: &'a ModuleInfo,
+    pub(crate) meters: Option<&'a Meters>,
+    pub(crate) imports: &'a [ImportedFunction],
+    pub(crate) plan: &'a RunPlan,
+    pub(crate) resources: Resources,
+}
+
+/// What is called, with its arguments.
+pub(crate) struct Call {
+    export: String,
+    args: Vec<Value>,
+    /// Whether the module is a reactor that sets itself up in `_initialize` first; a command does that in `_start`.
+    initialize: bool,
+}
+
+/// Finds the entry in the module and reads its arguments.
+///
+/// # Errors
+/// `MissingExport` when the module does not have it, `InvalidInput` when the arguments do not fit its signature.
+pub(crate) fn entry_call(entry: &Entry, info: &ModuleInfo) -> Result<Call, Error> {
+    let (name, texts): (&str, &[String]) = match entry {
+        Entry::Start => ("_start", &[]),
+        Entry::Invoke { name, args } => (name, args),
+        _ => return Err(Error::new(ErrorKind::Unsupported, "this kind of entry is not known here")),
+    };
+    let Some(signature) = info.exported_function(name) else {
+        let offered: Vec<&str> = info
+            .exports
+            .iter()
+            .filter(|export| matches!(export.extern_type, wasmrt_model::module::ExternType::Function(_)))
+            .map(|export| export.name.as_str())
+            .take(20)
+            .collect();
+        let offered = if offered.is_empty() { "no functions".to_owned() } else { offered.join(", ") };
+        return Err(Error::new(ErrorKind::MissingExport, format!("the module exports no function '{name}'"))
+            .with_hint(format!("it exports {offered}; call one of them with --invoke")));
+    };
+    if matches!(entry, Entry::Start) && !(signature.params.is_empty() && signature.results.is_empty()) {
+        return Err(Error::new(ErrorKind::MissingExport, format!("'_start' is {signature}, not ()"))
+            .with_hint("call it with --invoke"));
+    }
+    if texts.len() != signature.params.len() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("'{name}' is {signature} and takes {} arguments, not {}", signature.params.len(), texts.len()),
+        ));
+    }
+    let args = signature
+        .params
+        .iter()
+        .zip(texts)
+        .map(|(value_type, text)| Value::parse(*value_type, text))
+        .collect::<Result<_, _>>()?;
+    let initialize =
+        !matches!(entry, Entry::Start) && name != "_initialize" && info.exported_function("_initialize").is_some();
+    Ok(Call { export: name.to_owned(), args, initialize })
+}
+
+/// Runs the guest to its end.
+pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
+    let gauge = Gauge { meters: work.meters, limits: *work.plan.limits() };
+    let (mut instance, refusals) = match instantiate(work) {
+        Ok(started) => started,
+        Err(ending) => return Report::of(ending),
+    };
+    let ended = enter(instance.as_mut(), &gauge, call);
+    let exhausted = gauge.exhausted(instance.as_mut());
+    let mut report = match (exhausted, ended) {
+        // An error of ours is told as it is, whatever the gauges say.
+        (_, Err(Ending::Failed(error))) => Report::failed(&error),
+        (Some(Exhausted::Fuel), _) => Report::of(Ending::Limit(LimitKind::Fuel)),
+        (Some(Exhausted::CallDepth), ended) => {
+            // The injected check traps, so the engine knows where.
+            let backtrace = if let Err(Ending::Trap(trap)) = ended { trap.backtrace } else { Vec::new() };
+            Report::of(Ending::Trap(Trap::new(TrapKind::StackOverflow).with_backtrace(backtrace)))
+        }
+        (None, Err(ending)) => Report::of(ending),
+        (None, Ok(results)) => {
+            let mut report = Report::ended(ExitStatus::Exited { code: 0 });
+            report.results = results;
+            report
+        }
+    };
+    report.memory_pages = Some(instance.memory_pages());
+    report.fuel = gauge.fuel_used(instance.as_mut());
+    report.refusals = refusals.lines();
+    report
+}
+
+fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals), Ending> {
+    let GuestWork { engine, code, info, imports, plan, resources, .. } = work;
+    let module = engine.load(code)?;
+    let host = Host::new(plan, resources, imports)?;
+    let refusals = host.refusals();
+    Ok((module.instantiate(info, imports, Box::new(host))?, refusals))
+}
+
+/// What was the start section, then `_initialize` of a reactor, then the call.
+fn enter(instance: &mut dyn WasmInstance, gauge: &Gauge<'_>, call: &Call) -> Result<Vec<Value>, Ending> {
+    gauge.fill(instance)?;
+    if let Some(start) = gauge.meters.and_then(Meters::start) {
+        gauge.allow_depth(instance)?;
+        instance.call(start, &[])?;
+    }
+    if call.initialize {
+        gauge.allow_depth(instance)?;
+        instance.call("_initialize", &[])?;
+    }
+    gauge.allow_depth(instance)?;
+    instance.call(&call.export, &call.args)
+}
+
+/// The meters that the guard put into the module, read and set from outside.
+struct Gauge<'a> {
+    meters: Option<&'a Meters>,
+    limits: Limits,
+}
+
+impl Gauge<'_> {
+    fn fuel_limit(&self) -> i64 {
+        bound_as_i64(self.limits.fuel)
+    }
+
+    /// Gives the guest its fuel.
+    fn fill(&self, instance: &mut dyn WasmInstance) -> Result<(), Error> {
+        self.set(instance, self.meters.and_then(Meters::fuel), self.fuel_limit())
+    }
+
+    /// Gives the next call its depth.
+    fn allow_depth(&self, instance: &mut dyn WasmInstance) -> Result<(), Error> {
+        self.set(instance, self.meters.and_then(Meters::depth), bound_as_i64(self.limits.call_depth))
+    }
+
+    fn set(&self, instance: &mut dyn WasmInstance, meter: Option<&str>, value: i64) -> Result<(), Error> {
+        match meter {
+            Some(name) if !instance.set_global(name, Value::I64(value)) => {
+                Err(Error::new(ErrorKind::Internal, "the engine does not show the module's meters"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read(instance: &mut dyn WasmInstance, meter: Option<&str>) -> Option<i64> {
+        match instance.global(meter?) {
+            Some(Value::I64(left)) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// How the meters ended the guest, if they did.
+    fn exhausted(&self, instance: &mut dyn WasmInstance) -> Option<Exhausted> {
+        let meters = self.meters?;
+        let fuel = Self::read(instance, meters.fuel());
+        let depth = Self::read(instance, meters.depth());
+        meters.exhausted(fuel, depth)
+    }
+
+    fn fuel_used(&self, instance: &mut dyn WasmInstance) -> Option<u64> {
+        let left = Self::read(instance, self.meters?.fuel())?;
+        u64::try_from(self.fuel_limit().saturating_sub(left.max(0))).ok()
+    }
+}
+
+fn bound_as_i64(limit: Limit<Count>) -> i64 {
+    limit.bound().and_then(|count| i64::try_from(count.0).ok()).unwrap_or(i64::MAX)
+}
