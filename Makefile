@@ -1,0 +1,46 @@
+# wasmrt: two commands do everything.
+#   make demo    installs what is missing, builds release, runs a real program on every engine
+#   make test    runs every test
+# and, for those who work on it:
+#   make lint | guests | bench | spec | install
+
+CARGO ?= cargo
+# Shared by all checkouts: the engines take minutes to compile, once.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/wasmrt/target
+export WASMRT_GUESTS ?= $(CARGO_TARGET_DIR)/guests
+export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: demo test setup build guests lint bench install clean-guests
+
+demo: build guests
+	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
+
+setup:
+	@.ci/setup
+
+build: setup
+	$(CARGO) build --release --locked -p wasm-run
+
+guests: setup
+	@tests/guests/build "$(WASMRT_GUESTS)"
+
+# What the machine must have is named here, so that a missing part fails instead of being skipped. `.ci/run` names all.
+test: build guests
+	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
+	$(CARGO) test --release --locked --workspace --doc --quiet
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+bench: build guests
+	@tests/bench/run
+
+install: build
+	install -Dm755 "$(WASMRT_CLI)" "$(DESTDIR)$(PREFIX)/bin/wasm-run"
+	"$(WASMRT_CLI)" man | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/man/man1/wasm-run.1"
+	"$(WASMRT_CLI)" completions bash | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wasm-run"
+	"$(WASMRT_CLI)" completions zsh | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wasm-run"
+	"$(WASMRT_CLI)" completions fish | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/wasm-run.fish"

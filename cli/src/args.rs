@@ -1,0 +1,191 @@
+//! What can be typed: commands, options and their forms. Nothing here opens, looks up or decides anything.
+//!
+//! A bare `wasm-run app.wasm` means `wasm-run run app.wasm`: only the first word is looked at, so what follows can have any name.
+
+pub(crate) mod limits;
+pub(crate) mod run;
+pub(crate) mod values;
+
+use crate::help;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use limits::CodeLimitArgs;
+use run::RunArgs;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use wasmrt_model::EngineChoice;
+
+/// Runs WebAssembly programs in a sandbox that is the same on every engine.
+///
+/// A guest gets nothing that is not named: no files, no environment variables, no network. It runs in a process of its own,
+/// under limits that do not depend on the engine.
+#[derive(Debug, Parser)]
+#[command(name = "wasm-run", version, max_term_width = 110, subcommand_required = true, args_override_self = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a module; `run` can be left out
+    ///
+    /// Runs a module to its end. Options come before MODULE; all that follows it belongs to the guest, also what begins
+    /// with a dash.
+    #[command(override_usage = help::RUN_USAGE, after_long_help = help::epilogue(), args_override_self = true)]
+    Run(Box<RunArgs>),
+    /// Compile modules to native code, for later runs
+    ///
+    /// Compiles modules ahead of their runs, into the artifact cache. What is made serves runs with the same engine and the same
+    /// limits on memory, tables, fuel and call depth, so give the same flags here and there.
+    #[command(args_override_self = true)]
+    Compile(Box<CompileArgs>),
+    /// Tell what a file is and which engines would run it
+    Inspect(InspectArgs),
+    /// List the engines and what they can do
+    Engines(EnginesArgs),
+    /// Check what this machine has of what wasm-run uses
+    ///
+    /// Checks what this machine has of what wasm-run uses, and says what to do about the rest. Ends with 0 unless something that is
+    /// needed is broken.
+    Doctor(DoctorArgs),
+    /// Look after the cache of compiled code
+    Cache(CacheArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+    /// Print the JSON schema of what --spec reads
+    Schema,
+}
+
+/// `compile`.
+#[derive(Debug, Args)]
+pub(crate) struct CompileArgs {
+    /// The engine to compile for
+    #[arg(long, value_name = "NAME", value_parser = values::engine())]
+    pub(crate) engine: Option<EngineChoice>,
+    /// How much to optimise, 0 to 3; the engine's own default when left out
+    #[arg(short = 'O', long, value_name = "LEVEL", value_parser = values::optimize())]
+    pub(crate) optimize: Option<u8>,
+    #[command(flatten)]
+    pub(crate) limits: CodeLimitArgs,
+    /// Take engine, optimisation and limits from a run spec in JSON; flags beside it win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) spec: Option<PathBuf>,
+    /// Keep what is compiled in DIR
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// The modules
+    #[arg(required = true, value_name = "MODULE", value_hint = ValueHint::FilePath)]
+    pub(crate) modules: Vec<PathBuf>,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The file to look at, or - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// `engines`.
+#[derive(Debug, Args)]
+pub(crate) struct EnginesArgs {
+    /// Name the features of each tier
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `cache`.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// The cache in DIR instead of the one that the environment names
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+}
+
+/// What is to be done with the cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// List what is in it, most recently used first
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove everything that can be made again
+    Clear,
+    /// Print where it is
+    Path,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_parser = values::shell())]
+    pub(crate) shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command that the page is about; the page about all of it when left out
+    #[arg(value_name = "COMMAND", action = ArgAction::Append, num_args = 0..)]
+    pub(crate) command: Vec<String>,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// Wrong usage, and the texts of `--help` and `--version`: the error says which, and where it goes.
+pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut words: Vec<OsString> = words.collect();
+    let first = words.get(1).and_then(|word| word.to_str());
+    if matches!(first, None | Some("-h" | "--help" | "help")) {
+        let matches = whole_command().arg_required_else_help(true).try_get_matches_from(words)?;
+        return Cli::from_arg_matches(&matches).map(|cli| cli.command);
+    }
+    let mut command = Cli::command();
+    let is_command = first.is_some_and(|word| command.find_subcommand(word).is_some());
+    if !is_command && !matches!(first, Some("-V" | "--version")) {
+        words.insert(1, "run".into());
+    }
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map(|cli| cli.command).map_err(|error| error.format(&mut command))
+}
+
+/// The whole command line in one tree, with the options of `run` also at its top: for help, manual and completions.
+pub(crate) fn whole_command() -> clap::Command {
+    RunArgs::augment_args(Cli::command())
+        .override_usage(help::USAGE)
+        .after_help(help::SHORT_EPILOGUE)
+        .after_long_help(help::epilogue())
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true)
+        .subcommand_required(false)
+}
+
+#[cfg(test)]
+mod tests;

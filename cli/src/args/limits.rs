@@ -1,0 +1,112 @@
+//! The flags that set limits, one for each limit. A flag that is left out leaves the spec's value or the default.
+
+use super::values;
+use clap::Args;
+use wasmrt_model::units::{Bytes, Count, Span};
+use wasmrt_model::{Limit, LimitsSpec};
+
+/// Limits that compiled code depends on, and those of compiling itself.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct CodeLimitArgs {
+    /// Memory of the guest, such as 64m or 1.5g
+    ///
+    /// The sum of the guest's linear memories: a size such as 64m, 64MiB or 1.5g, or 'unlimited'. A guest that asks for more is told
+    /// that there is none. Default: 512MiB.
+    #[arg(short, long, value_name = "SIZE")]
+    pub(crate) memory: Option<Limit<Bytes>>,
+    /// Elements of all tables of the guest
+    ///
+    /// The sum of the sizes of the guest's tables, or 'unlimited'. Default: 1048576.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) table_elements: Option<Limit<Count>>,
+    /// How deep calls of the guest may be nested
+    ///
+    /// How many calls of the guest may be nested. Going deeper is a trap. Default: unlimited (the engine's stack still bounds it).
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) call_depth: Option<Limit<Count>>,
+    /// How much the guest may execute, in units of fuel
+    ///
+    /// How much the guest may execute, in units of fuel. They are counted in the same way on every engine, so a program uses the
+    /// same number everywhere. Default: unlimited.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) fuel: Option<Limit<Count>>,
+    /// Size of the module
+    ///
+    /// The largest module that is read, or 'unlimited'. Default: 256MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_module_size: Option<Limit<Bytes>>,
+    /// Time for compiling the module
+    ///
+    /// The time that compiling may take, such as 90s or 5min, or 'unlimited'. Default: 120s.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) compile_timeout: Option<Limit<Span>>,
+}
+
+/// Limits of a run alone.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct RunLimitArgs {
+    /// Wall-clock time of the run, such as 500ms, 10s or 1h30m
+    ///
+    /// The time that the run may take, whatever the guest does or waits for: 500ms, 10s, 1h30m, a number of seconds, or 'unlimited'.
+    /// Compiling is not counted. Default: unlimited.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<Limit<Span>>,
+    /// Processor time of the run
+    ///
+    /// The processor time that the run may use, user and system together. Default: unlimited.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) cpu_time: Option<Limit<Span>>,
+    /// How many processors at a time (not enforced here: refused)
+    ///
+    /// How many processors the guest may use at a time. Enforcing this takes a cgroup, which wasm-run does not make; so it is
+    /// refused, with what works instead.
+    #[arg(long, value_name = "NUMBER", value_parser = values::cpus)]
+    pub(crate) cpus: Option<String>,
+    /// Bytes written to stdout and stderr together
+    ///
+    /// How much the guest may write to its standard output and standard error together. Default: unlimited (64MiB when a spec captures
+    /// one of them).
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) output_limit: Option<Limit<Bytes>>,
+    /// Bytes written to files
+    ///
+    /// How much the guest may write to files, counting what it writes and by what it extends them. Default: unlimited.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) write_limit: Option<Limit<Bytes>>,
+    /// Files, directories and sockets open at once
+    ///
+    /// How many files, directories and sockets the guest may hold open at once, its standard streams included. Default: 256.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_files: Option<Limit<Count>>,
+}
+
+impl CodeLimitArgs {
+    /// Puts what was typed in place of what the spec says.
+    pub(crate) fn apply(&self, limits: &mut LimitsSpec) {
+        set(&mut limits.memory_bytes, self.memory);
+        set(&mut limits.table_elements, self.table_elements);
+        set(&mut limits.call_depth, self.call_depth);
+        set(&mut limits.fuel, self.fuel);
+        set(&mut limits.module_bytes, self.max_module_size);
+        set(&mut limits.compile_time, self.compile_timeout);
+    }
+}
+
+impl RunLimitArgs {
+    /// Puts what was typed in place of what the spec says.
+    pub(crate) fn apply(&self, limits: &mut LimitsSpec) {
+        set(&mut limits.wall_time, self.timeout);
+        set(&mut limits.cpu_time, self.cpu_time);
+        set(&mut limits.output_bytes, self.output_limit);
+        set(&mut limits.written_bytes, self.write_limit);
+        set(&mut limits.open_files, self.max_files);
+    }
+}
+
+fn set<T>(field: &mut Option<T>, typed: Option<T>) {
+    if typed.is_some() {
+        *field = typed;
+    }
+}

@@ -1,0 +1,188 @@
+//! The forms of single values, where the model does not know them already.
+
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap_complete::Shell;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use wasmrt_model::stdio::{Input, Output};
+use wasmrt_model::{Access, AotPolicy, Clock, EngineChoice, Error, ErrorKind, IsolationLevel, Preopen, Random, Result};
+
+/// One environment variable: `NAME=VALUE`, or `NAME` for the host's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// This value.
+    Set(String, String),
+    /// What the host has under this name.
+    Inherit(String),
+}
+
+impl FromStr for Variable {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let variable = match text.split_once('=') {
+            Some((name, value)) => Self::Set(name.to_owned(), value.to_owned()),
+            None => Self::Inherit(text.to_owned()),
+        };
+        match &variable {
+            Self::Set(name, _) | Self::Inherit(name) if name.is_empty() => {
+                Err(invalid(format!("'{text}' is not an environment variable: there is no name")))
+            }
+            _ => Ok(variable),
+        }
+    }
+}
+
+/// A port that was to be published, in docker's form: `[[ADDRESS:]HOST:]GUEST[/PROTOCOL]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// As it was typed.
+    pub(crate) text: String,
+}
+
+impl FromStr for Published {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            invalid(format!("'{text}' is not a published port: {why}"))
+                .with_hint("the forms are 8080, 80:8080 and 127.0.0.1:80:8080, with /tcp or /udp")
+        };
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        if !matches!(protocol, "tcp" | "udp") {
+            return Err(wrong(&format!("'{protocol}' is neither tcp nor udp")));
+        }
+        let (rest, guest) = ports.rsplit_once(':').map_or((None, ports), |(rest, guest)| (Some(rest), guest));
+        let (address, host) = match rest {
+            None => (None, None),
+            Some(rest) => match rest.rsplit_once(':') {
+                Some((address, host)) => (Some(address), Some(host)),
+                None => (None, Some(rest)),
+            },
+        };
+        for port in [Some(guest), host.filter(|host| !host.is_empty())].into_iter().flatten() {
+            port.parse::<u16>().map_err(|_| wrong(&format!("'{port}' is not a port number")))?;
+        }
+        if let Some(address) = address {
+            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+            bare.parse::<IpAddr>().map_err(|_| wrong(&format!("'{address}' is not an address")))?;
+        }
+        Ok(Self { text: text.to_owned() })
+    }
+}
+
+/// Where a report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReportTarget {
+    /// To standard error, on one line.
+    Stderr,
+    /// To this file.
+    File(PathBuf),
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// `HOST[::GUEST[::ro|rw]]`.
+pub(crate) fn directory(text: &str) -> Result<Preopen> {
+    let wrong = |why: &str| {
+        invalid(format!("'{text}' is not a directory: {why}"))
+            .with_hint("the forms are HOST, HOST::GUEST, HOST::GUEST::ro and HOST::GUEST::rw")
+    };
+    let parts: Vec<&str> = text.split("::").collect();
+    let (host, guest, access) = match parts.as_slice() {
+        [host] => (*host, *host, Access::ReadWrite),
+        [host, guest] => (*host, *guest, Access::ReadWrite),
+        [host, guest, "ro"] => (*host, *guest, Access::ReadOnly),
+        [host, guest, "rw"] => (*host, *guest, Access::ReadWrite),
+        [_, _, access] => return Err(wrong(&format!("'{access}' is neither ro nor rw"))),
+        _ => return Err(wrong("there are too many '::'")),
+    };
+    if host.is_empty() || guest.is_empty() {
+        return Err(wrong("a path is empty"));
+    }
+    Ok(Preopen { host: host.into(), guest: guest.to_owned(), access })
+}
+
+/// A positive number of processors. It is only checked: nothing here can enforce it.
+pub(crate) fn cpus(text: &str) -> Result<String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(text.to_owned()),
+        _ => Err(invalid(format!("'{text}' is not a number of processors such as 0.5 or 2"))),
+    }
+}
+
+/// `real` or seconds since 1970.
+pub(crate) fn clock(text: &str) -> Result<Clock> {
+    match text {
+        "real" => Ok(Clock::Real),
+        _ => text
+            .parse()
+            .map(|unix_seconds| Clock::Fixed { unix_seconds })
+            .map_err(|_| invalid(format!("'{text}' is neither 'real' nor a whole number of seconds since 1970"))),
+    }
+}
+
+/// `real` or a seed.
+pub(crate) fn random(text: &str) -> Result<Random> {
+    match text {
+        "real" => Ok(Random::Real),
+        _ => text
+            .parse()
+            .map(|seed| Random::Fixed { seed })
+            .map_err(|_| invalid(format!("'{text}' is neither 'real' nor a whole number to take as a seed"))),
+    }
+}
+
+/// `inherit`, `null` or a file to read. A file of such a name is `./null`.
+pub(crate) fn input() -> impl TypedValueParser<Value = Input> {
+    OsStringValueParser::new().map(|text| match text.to_str() {
+        Some("inherit") => Input::Inherit,
+        Some("null") => Input::Null,
+        _ => Input::File(text.into()),
+    })
+}
+
+/// `inherit`, `null` or a file to write. A file of such a name is `./null`.
+pub(crate) fn output() -> impl TypedValueParser<Value = Output> {
+    OsStringValueParser::new().map(|text| match text.to_str() {
+        Some("inherit") => Output::Inherit,
+        Some("null") => Output::Null,
+        _ => Output::File(text.into()),
+    })
+}
+
+/// `json` or a file. A file of that name is `./json`.
+pub(crate) fn report() -> impl TypedValueParser<Value = ReportTarget> {
+    OsStringValueParser::new().map(|text| match text.to_str() {
+        Some("json") => ReportTarget::Stderr,
+        _ => ReportTarget::File(text.into()),
+    })
+}
+
+/// An engine's name, or `auto`.
+pub(crate) fn engine() -> impl TypedValueParser<Value = EngineChoice> {
+    PossibleValuesParser::new(["auto", "wasmedge", "wasmtime", "wasmer"]).try_map(|text| text.parse::<EngineChoice>())
+}
+
+/// An isolation level's name.
+pub(crate) fn isolation() -> impl TypedValueParser<Value = IsolationLevel> {
+    PossibleValuesParser::new(["process", "in-process"]).try_map(|text| text.parse::<IsolationLevel>())
+}
+
+/// When to compile.
+pub(crate) fn aot() -> impl TypedValueParser<Value = AotPolicy> {
+    PossibleValuesParser::new(["auto", "always", "never"]).try_map(|text| text.parse::<AotPolicy>())
+}
+
+/// An optimisation level.
+pub(crate) fn optimize() -> impl TypedValueParser<Value = u8> {
+    PossibleValuesParser::new(["0", "1", "2", "3"]).try_map(|text| text.parse::<u8>())
+}
+
+/// A shell that there are completions for.
+pub(crate) fn shell() -> impl TypedValueParser<Value = Shell> {
+    PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|text| text.parse::<Shell>())
+}

@@ -1,0 +1,90 @@
+//! `run`: reads, runs, tells how it went.
+
+use crate::args::run::RunArgs;
+use crate::ending::Ending;
+use crate::module::{self, ModuleSource};
+use crate::output;
+use crate::progress::Progress;
+use crate::report::{self, Report};
+use crate::request::RunRequest;
+use wasmrt_model::{Error, ExitStatus, Limits, Outcome, Result};
+use wasmrt_runtime::{RunOptions, Runtime};
+
+/// Runs a module and returns the exit code.
+pub(crate) fn run(args: RunArgs) -> u8 {
+    let quiet = args.words.quiet;
+    let name = args.module_and_args.first().map(ModuleSource::new).unwrap_or(ModuleSource::Stdin).name();
+    let target = args.words.report.clone();
+    let result = target.as_ref().map_or(Ok(()), report::check).and_then(|()| run_to_end(&args, &name));
+    let code = match &result {
+        Ok(finished) => finished.outcome.status.exit_code(),
+        Err(error) => output::exit_code(error),
+    };
+    let printed = match &result {
+        Ok(finished) => finished.tell(quiet),
+        Err(error) => {
+            output::complain(error);
+            Ok(())
+        }
+    };
+    let reported = target.as_ref().map_or(Ok(()), |target| {
+        let result = result.as_ref().map(|finished| &finished.outcome);
+        Report::new(&name, code, result).write(target)
+    });
+    // A failure to say how it went is ours, whatever the guest did.
+    for failure in [printed, reported] {
+        if let Err(error) = failure {
+            output::complain(&error);
+            return wasmrt_model::ErrorKind::Internal.exit_code();
+        }
+    }
+    code
+}
+
+/// A run that came to an end.
+struct Finished {
+    outcome: Outcome,
+    limits: wasmrt_model::LimitsSpec,
+}
+
+fn run_to_end(args: &RunArgs, name: &str) -> Result<Finished> {
+    let RunRequest { module, spec, config } = RunRequest::new(args)?;
+    let limit = spec.limits.module_bytes.unwrap_or(Limits::default().module_bytes);
+    let module = module::read(&module, limit)?;
+    let mut progress = Progress::new(name, args.words.quiet);
+    let mut options = RunOptions::default();
+    options.observer = Some(&mut progress);
+    options.forward_signals = true;
+    let outcome = Runtime::new(config).run(&module.bytes, &spec, options)?;
+    Ok(Finished { outcome, limits: spec.limits })
+}
+
+impl Finished {
+    /// Prints the results of an export, and says why the guest ended when it did not end by itself.
+    fn tell(&self, quiet: bool) -> Result<(), Error> {
+        let results: String = self.outcome.results.iter().map(|value| format!("{value}\n")).collect();
+        let printed = if results.is_empty() { Ok(()) } else { output::print(&results) };
+        if let Some(ending) = Ending::of(&self.outcome, &self.limits) {
+            output::complain_of_guest(&ending.headline, &ending.details, ending.hint.as_deref());
+        }
+        if !quiet {
+            self.tell_notes();
+        }
+        printed
+    }
+
+    fn tell_notes(&self) {
+        match self.outcome.status {
+            ExitStatus::Exited { code } if code > u32::from(u8::MAX) => output::note(
+                &format!("the guest exited with {code}; a process can only end with its low 8 bits, {}", code.to_le_bytes()[0]),
+                None,
+            ),
+            _ => {}
+        }
+        if !self.outcome.status.success() {
+            for refusal in &self.outcome.refusals {
+                output::note(&format!("refused while it ran: {refusal}"), None);
+            }
+        }
+    }
+}

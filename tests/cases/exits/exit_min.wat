@@ -1,0 +1,13 @@
+;;! about = "the code is unsigned in the report"
+;;! rows = [21]
+;;!
+;;! [expect]
+;;! exit = 2147483648
+;;! code = 0
+
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (call $proc_exit (i32.const -2147483648))
+    unreachable))

@@ -1,0 +1,10 @@
+;;! about = "endless recursion"
+;;! rows = [13]
+;;!
+;;! [expect]
+;;! trap = "stack-overflow"
+;;! code = 134
+
+(module
+  (func $again (call $again))
+  (func (export "_start") (call $again)))

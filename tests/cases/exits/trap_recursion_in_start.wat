@@ -1,0 +1,11 @@
+;;! about = "endless recursion in the start section"
+;;! rows = [12, 13]
+;;!
+;;! [expect]
+;;! trap = "stack-overflow"
+;;! code = 134
+
+(module
+  (func $again (call $again))
+  (start $again)
+  (func (export "_start")))

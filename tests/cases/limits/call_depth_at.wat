@@ -1,0 +1,15 @@
+;;! about = "calls nested as deeply as the limit says"
+;;! requires = ["call-depth"]
+;;!
+;;! [spec.limits]
+;;! call_depth = 101
+;;!
+;;! [expect]
+;;! exit = 0
+
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (func $down (param $n i32)
+    (if (local.get $n) (then (call $down (i32.sub (local.get $n) (i32.const 1))))))
+  ;; _start, then $down of 99, 98, ... 0: 101 calls nested.
+  (func (export "_start") (call $down (i32.const 99))))

@@ -1,0 +1,203 @@
+//! Front-ends: how a run is started, and what is seen of it from outside. Each run is a process of its own.
+
+mod cli;
+mod rust;
+
+pub use cli::find as find_cli;
+pub use rust::{CHILD_ARGUMENT, child};
+
+use crate::case::{Case, Interrupt};
+use crate::pair::Pair;
+use crate::{Result, process, tree};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use wasmrt_model::Outcome;
+
+/// A way to start runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrontEnd {
+    /// The program `wasm-run`.
+    Cli,
+    /// The crate wasmrt-runtime, in a process of the harness's own.
+    Rust,
+}
+
+/// Every front-end.
+pub const FRONT_ENDS: [FrontEnd; 2] = [FrontEnd::Cli, FrontEnd::Rust];
+
+/// What was seen of a run.
+#[derive(Debug)]
+pub struct Observed {
+    /// What the front-end reported; None when it left no report.
+    pub report: Option<Report>,
+    /// The exit code of its process, where the front-end is a process.
+    pub code: Option<u8>,
+    /// The signal that ended its process.
+    pub signal: Option<i32>,
+    /// The guest's standard output; the case's directory shows as `{tmp}`.
+    pub stdout: Vec<u8>,
+    /// The guest's standard error.
+    pub stderr: Vec<u8>,
+    /// What the front-end itself said, for people to read.
+    pub said: String,
+    /// From start to end of the process.
+    pub took: Duration,
+}
+
+/// A front-end's report.
+#[derive(Debug)]
+pub enum Report {
+    /// The run came to an end.
+    Outcome(Box<Outcome>),
+    /// It did not start.
+    Error {
+        /// The stable name of the error's kind.
+        kind: String,
+        /// The error as people read it.
+        message: String,
+    },
+}
+
+/// A case with its files laid out, ready to be run once.
+#[derive(Debug)]
+pub struct Stage {
+    directory: tempfile::TempDir,
+    module: PathBuf,
+    spec: Map<String, Value>,
+    flags: Option<Vec<String>>,
+}
+
+impl Stage {
+    /// Lays out a case for one pair.
+    ///
+    /// # Errors
+    /// What could not be laid out.
+    pub fn set(case: &Case, pair: Pair) -> Result<Self> {
+        let directory = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
+        let root = directory.path().join("tmp");
+        std::fs::create_dir(&root).map_err(|error| error.to_string())?;
+        tree::lay_out(&root, &case.header.before)?;
+        let module = match (case.guest.path(), &case.header.file_name) {
+            (Some(built), None) => built,
+            (_, name) => {
+                let path = directory.path().join(name.as_deref().unwrap_or("guest.wasm"));
+                std::fs::write(&path, case.guest.bytes()?).map_err(|error| error.to_string())?;
+                path
+            }
+        };
+        let place = |text: &str| text.replace("{tmp}", &root.to_string_lossy());
+        let mut spec: Map<String, Value> =
+            case.header.spec.iter().map(|(key, value)| (key.clone(), placed(value, &place))).collect();
+        pair.apply(&mut spec);
+        let flags = case.header.flags.as_ref().map(|flags| flags.iter().map(|flag| place(flag)).collect());
+        Ok(Self { module, spec, flags, directory })
+    }
+
+    /// The directory of the case's files.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.directory.path().join("tmp")
+    }
+
+    /// A path for something that the front-end leaves for the harness.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+impl FrontEnd {
+    /// Its name in trials.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Rust => "rust",
+        }
+    }
+
+    /// Why it is not here, if so.
+    #[must_use]
+    pub fn missing(self) -> Option<String> {
+        match self {
+            Self::Cli => cli::find().err(),
+            Self::Rust => None,
+        }
+    }
+
+    /// Runs a staged case once.
+    ///
+    /// # Errors
+    /// When the front-end could not be started, hung, or left something behind that runs on. Its refusals are observations.
+    pub fn run(self, case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
+        let mut observed = match self {
+            Self::Cli => cli::run(case, pair, stage)?,
+            Self::Rust => rust::run(case, stage)?,
+        };
+        let root = stage.root();
+        for text in [&mut observed.stdout, &mut observed.stderr] {
+            *text = replaced(text, root.as_os_str().as_encoded_bytes(), b"{tmp}");
+        }
+        Ok(observed)
+    }
+}
+
+/// Starts a command for a case and waits for it.
+fn started(mut command: Command, case: &Case, stage: &Stage, interrupt: Option<&Interrupt>) -> Result<process::Ended> {
+    command.current_dir(stage.root()).env_clear();
+    for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "WASMEDGE_LIB_DIR", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("WASMRT_CACHE_DIR", cache_directory()?).envs(&case.header.host_env);
+    process::run(command, &case.header.stdin, interrupt)
+}
+
+/// Compiled guests are kept from run to run, in the target directory and out of the user's own cache.
+fn cache_directory() -> Result<PathBuf> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot tell where this program is: {error}"))?;
+    let directory = program.ancestors().nth(3).unwrap_or(Path::new("/tmp")).join("wasmrt-tests-cache");
+    Ok(directory)
+}
+
+fn read_report(path: &Path) -> Result<Option<Report>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => text,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot read the report: {error}")),
+    };
+    let wrong = |error: &dyn std::fmt::Display| format!("not a report: {error}\n{text}");
+    let report: Value = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    if let Some(outcome) = report.get("outcome") {
+        let outcome: Outcome = serde_json::from_value(outcome.clone()).map_err(|error| wrong(&error))?;
+        return Ok(Some(Report::Outcome(Box::new(outcome))));
+    }
+    let error = report.get("error").ok_or_else(|| wrong(&"neither an outcome nor an error"))?;
+    let text_of = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Some(Report::Error { kind: text_of("kind"), message: text_of("message") }))
+}
+
+fn placed(value: &Value, place: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(place(text)),
+        Value::Array(items) => items.iter().map(|item| placed(item, place)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), placed(value, place))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut result, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some(at) = rest.windows(from.len()).position(|window| window == from) {
+        result.extend_from_slice(&rest[..at]);
+        result.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    result.extend_from_slice(rest);
+    result
+}

@@ -1,0 +1,130 @@
+//! The engines and tiers that cases run on, what they can do here, and what the machine lacks.
+//!
+//! What an engine cannot do turns a case's expectation into `unsupported`, which is asserted. What the machine lacks (an engine's library,
+//! a privilege, a guest that is not built) makes a trial ignored, unless [`REQUIRE_VARIABLE`] names it: then it fails.
+
+use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
+use wasmrt_model::{Capabilities, EngineName, Feature, Tier};
+use wasmrt_runtime::{Runtime, RuntimeConfig};
+
+/// Names, separated by commas, of what must not be lacking: `wasmedge`, `wasmtime`, `guests`, `cli`, `root`.
+pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
+
+/// An engine and a way of running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// Its name in trials.
+    pub name: &'static str,
+    /// The engine; None leaves the choice to wasmrt.
+    pub engine: Option<EngineName>,
+    /// The tier that the fields of [`apply`](Self::apply) come to.
+    pub tier: Tier,
+}
+
+/// Every pair.
+pub const PAIRS: [Pair; 3] = [
+    Pair { name: "wasmedge-interpreter", engine: Some(EngineName::WasmEdge), tier: Tier::Interpreter },
+    Pair { name: "wasmedge-aot-o0", engine: Some(EngineName::WasmEdge), tier: Tier::Baseline },
+    Pair { name: "wasmtime", engine: Some(EngineName::Wasmtime), tier: Tier::Optimized },
+];
+
+/// Whatever wasmrt chooses.
+pub const AUTO: Pair = Pair { name: "auto", engine: None, tier: Tier::Optimized };
+
+/// What wasmrt as a whole can do, beyond its engines. A requirement that stands here with `false` is expected to be refused as
+/// unsupported on every engine; turn it to `true` with the change that brings the ability.
+const ABILITIES: [(&str, bool); 4] = [("fuel", false), ("call-depth", false), ("network", false), ("in-process", false)];
+
+impl Pair {
+    /// Asks for this pair in a spec.
+    pub fn apply(self, spec: &mut Map<String, Value>) {
+        let Some(engine) = self.engine else { return };
+        spec.insert("engine".to_owned(), json!(engine.as_str()));
+        match self.tier {
+            Tier::Interpreter => {
+                spec.insert("aot".to_owned(), json!("never"));
+            }
+            Tier::Baseline => {
+                spec.insert("aot".to_owned(), json!("always"));
+                spec.insert("optimize".to_owned(), json!(0));
+            }
+            _ => {}
+        }
+    }
+
+    /// Why this machine does not have the engine, if so.
+    #[must_use]
+    pub fn missing(self) -> Option<String> {
+        let engine = self.engine?;
+        match status(engine) {
+            Some(Ok(_)) => None,
+            Some(Err(why)) => Some(why.clone()),
+            None => Some(format!("this build has no backend for {engine}")),
+        }
+    }
+
+    /// What the engine tells of itself.
+    #[must_use]
+    pub fn capabilities(self) -> Option<&'static Capabilities> {
+        status(self.engine?)?.as_ref().ok()
+    }
+
+    /// The first requirement that wasmrt does not meet on this pair.
+    #[must_use]
+    pub fn unmet(self, requires: &[String]) -> Option<&str> {
+        requires.iter().map(String::as_str).find(|name| {
+            if let Some((_, able)) = ABILITIES.iter().find(|(ability, _)| ability == name) {
+                return !able;
+            }
+            match (feature(name), self.capabilities()) {
+                (Some(feature), Some(capabilities)) => {
+                    !capabilities.features(self.tier).is_some_and(|features| features.contains(feature))
+                }
+                _ => false,
+            }
+        })
+    }
+}
+
+fn feature(name: &str) -> Option<Feature> {
+    Feature::ALL.iter().copied().find(|feature| feature.name() == name)
+}
+
+/// What the machine lacks of what a case requires.
+///
+/// # Errors
+/// A word that means nothing.
+pub fn machine_lacks(requires: &[String]) -> crate::Result<Option<&'static str>> {
+    for name in requires {
+        match name.as_str() {
+            "root" if !rustix::process::geteuid().is_root() => return Ok(Some("root")),
+            "unprivileged" if rustix::process::geteuid().is_root() => return Ok(Some("unprivileged")),
+            "root" | "unprivileged" => {}
+            other if feature(other).is_some() || ABILITIES.iter().any(|(ability, _)| *ability == other) => {}
+            other => return Err(format!("'{other}' is no proposal, no ability and no property of a machine")),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the environment says that this may not be lacking.
+#[must_use]
+pub fn is_required(name: &str) -> bool {
+    std::env::var(REQUIRE_VARIABLE).is_ok_and(|names| names.split(',').any(|required| required.trim() == name))
+}
+
+type Status = Result<Capabilities, String>;
+
+/// Engines are loaded when they are first asked for: a trial of another engine does not pay for that.
+fn status(engine: EngineName) -> Option<&'static Status> {
+    static STATUSES: OnceLock<Vec<(EngineName, Status)>> = OnceLock::new();
+    let statuses = STATUSES.get_or_init(|| {
+        let engines = Runtime::new(RuntimeConfig::default()).engines();
+        engines
+            .into_iter()
+            .map(|status| (status.name, status.capabilities.map_err(|error| error.to_string())))
+            .collect()
+    });
+    statuses.iter().find(|(name, _)| *name == engine).map(|(_, status)| status)
+}

@@ -1,0 +1,1 @@
+//! The WebAssembly specification suite, through the guard, on every engine.
