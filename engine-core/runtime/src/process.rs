@@ -4,10 +4,12 @@
 //! [`crate::supervisor`].
 #![expect(unsafe_code, reason = "fork, wait4, signalfd and shared memory have no safe wrappers that fit")]
 
+use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 use wasmrt_host::Counters;
@@ -61,10 +63,6 @@ pub(crate) struct ChildProcess {
 }
 
 impl ChildProcess {
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
-    }
-
     /// Readable when the child has ended.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
@@ -237,20 +235,27 @@ struct SharedPage {
 /// Counters in memory that a worker writes and its supervisor reads, also after the worker was killed.
 #[derive(Debug)]
 pub(crate) struct SharedCounters {
-    map: memmap2::MmapMut,
+    page: NonNull<SharedPage>,
 }
 
 impl SharedCounters {
     pub(crate) fn new() -> io::Result<Self> {
-        // An anonymous map of this crate is shared with forked children; fresh pages are zero.
-        Ok(Self { map: memmap2::MmapMut::map_anon(size_of::<SharedPage>())? })
+        // SAFETY: asks for fresh memory; nothing existing is touched.
+        let page = unsafe {
+            rustix::mm::mmap_anonymous(
+                std::ptr::null_mut(),
+                size_of::<SharedPage>(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+            )
+        }?;
+        NonNull::new(page.cast()).map(|page| Self { page }).ok_or_else(|| io::Error::other("mmap returned null"))
     }
 
     fn page(&self) -> &SharedPage {
-        let start = self.map.as_ptr().cast::<SharedPage>();
-        // SAFETY: the map is page-aligned, large enough and lives as long as `self`; it consists of atomics that several processes may
-        // change at once.
-        unsafe { &*start }
+        // SAFETY: page-aligned, large enough, zeroed by the system and mapped as long as `self` lives; it consists of atomics, for which
+        // any bits are valid and which several processes may change at once.
+        unsafe { self.page.as_ref() }
     }
 
     pub(crate) fn get(&self) -> &Counters {
@@ -271,6 +276,18 @@ impl SharedCounters {
         unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
     }
 }
+
+impl Drop for SharedCounters {
+    fn drop(&mut self) {
+        // SAFETY: the map was made by `new`, and no reference into it outlives `self`. Failing leaves it mapped.
+        let _ = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), size_of::<SharedPage>()) };
+    }
+}
+
+// SAFETY: all access goes through shared references to atomics.
+unsafe impl Send for SharedCounters {}
+// SAFETY: as above.
+unsafe impl Sync for SharedCounters {}
 
 /// Where [`explain_abort`] writes; set once in a worker, whose shared page is never unmapped.
 static OUT_OF_MEMORY_FLAG: AtomicPtr<AtomicU8> = AtomicPtr::new(std::ptr::null_mut());
