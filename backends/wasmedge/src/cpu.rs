@@ -35,8 +35,18 @@ fn detect() -> String {
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> String {
     const TELLING: &[&str] = &[
-        "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features", "isa", "uarch",
-        "mmu", "vendor_id", "features", "processor 0",
+        "CPU implementer",
+        "CPU architecture",
+        "CPU variant",
+        "CPU part",
+        "CPU revision",
+        "Features",
+        "isa",
+        "uarch",
+        "mmu",
+        "vendor_id",
+        "features",
+        "processor 0",
     ];
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let first = text.split("\n\n").next().unwrap_or_default();

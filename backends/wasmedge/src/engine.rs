@@ -6,13 +6,13 @@ use crate::module::WasmEdgeModule;
 use crate::sys::{self, CompilerSettings, Library, Output, Settings};
 use crate::{config, cpu, trap};
 use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
-use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, FeatureSet, Result, Tier, TierCapabilities};
+use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
 
 /// WasmEdge, loaded.
 #[derive(Debug)]
@@ -63,9 +63,9 @@ impl WasmEdgeEngine {
         })
     }
 
-    fn compile_settings(&self, options: CompileOptions, features: FeatureSet) -> Result<Settings> {
+    fn compile_settings(&self, options: CompileOptions) -> Result<Settings> {
         let optimize = config::optimization(options)?;
-        Settings::new(self.library, &config::proposals(features), true)
+        Settings::new(self.library, &config::proposals(config::COMPILED), true)
             .map(|settings| settings.with_compiler(CompilerSettings { optimize, output: Output::Native }))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "WasmEdge does not take the settings for its compiler"))
     }
@@ -89,6 +89,7 @@ impl WasmEngine for WasmEdgeEngine {
         )
     }
 
+    // What LLVM and the linker have to complain about goes to stderr, and cannot be turned off.
     fn compile(&self, module: &[u8], options: CompileOptions, output: &Path) -> Result<()> {
         let failed = |message: &str| {
             Error::new(ErrorKind::CompileFailed, message)
@@ -96,7 +97,7 @@ impl WasmEngine for WasmEdgeEngine {
                 .with_context("engine", format!("wasmedge {}", self.library.version()))
                 .with_context("output", output.display())
         };
-        let settings = self.compile_settings(options, config::COMPILED)?;
+        let settings = self.compile_settings(options)?;
         let path = CString::new(output.as_os_str().as_bytes()).map_err(|_| failed("the path contains a NUL byte"))?;
         // The linker inside WasmEdge complains to stderr and gives no reason, so the likely ones are found out first.
         File::create_new(output)

@@ -54,9 +54,7 @@ pub(crate) fn ending(library: &Library, stopped: Stopped) -> Ending {
 
 /// Whether these arguments fit and the results can be handed back.
 fn check(export: &str, signature: &FunctionType, args: &[Value]) -> Result<(), Error> {
-    if let Some(result) =
-        signature.results.iter().find(|result| matches!(result, ValueType::V128 | ValueType::Ref))
-    {
+    if let Some(result) = signature.results.iter().find(|result| matches!(result, ValueType::V128 | ValueType::Ref)) {
         return Err(wrong(export, "the function returns a type that does not cross")
             .with_context("type", result)
             .with_context("signature", signature));

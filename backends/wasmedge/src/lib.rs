@@ -8,6 +8,9 @@ mod config;
 mod cpu;
 mod engine;
 mod instance;
+#[cfg(feature = "spec-tests")]
+#[doc(hidden)]
+pub mod linking;
 mod module;
 mod sys;
 mod trap;

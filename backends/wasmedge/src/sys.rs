@@ -9,6 +9,8 @@ mod code;
 mod guest;
 mod host;
 mod library;
+#[cfg(feature = "spec-tests")]
+pub(crate) mod linking;
 mod native;
 
 use std::ptr::NonNull;

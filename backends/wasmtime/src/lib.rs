@@ -9,6 +9,9 @@ mod config;
 mod engine;
 mod imports;
 mod instance;
+#[cfg(feature = "spec-tests")]
+#[doc(hidden)]
+pub mod linking;
 mod module;
 mod stack;
 mod trap;

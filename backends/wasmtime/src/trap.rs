@@ -30,7 +30,7 @@ pub(crate) fn ending(error: wasmtime::Error, store: &mut Store<State>) -> Ending
         store.take_pending_exception();
         return Ending::Trap(Trap::new(TrapKind::UncaughtException).with_backtrace(backtrace()));
     }
-    if error.is::<GcHeapOutOfMemory<()>>() || store.data().walls.refused_heap() {
+    if error.is::<GcHeapOutOfMemory<()>>() {
         return Ending::Limit(LimitKind::Memory);
     }
     Ending::Failed(Error::new(ErrorKind::Internal, "wasmtime failed").with_source(error))

@@ -33,7 +33,6 @@ pub(crate) struct Walls {
     used_elements: u64,
     /// The growth that was allowed last: wasmtime says when it failed after all, not which one it was.
     last: Growth,
-    refused_wide: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,18 +62,12 @@ impl Walls {
             used_wide_bytes: 0,
             used_elements: 0,
             last: Growth::default(),
-            refused_wide: false,
         }
     }
 
     /// Bytes over all memories and the heap of objects.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.used_bytes
-    }
-
-    /// Whether the heap of objects was refused a growth.
-    pub(crate) fn refused_heap(&self) -> bool {
-        self.refused_wide
     }
 }
 
@@ -97,7 +90,6 @@ impl ResourceLimiter for Walls {
         let total = self.used_bytes.saturating_add(growth.bytes);
         let total_wide = self.used_wide_bytes.saturating_add(if growth.wide { growth.bytes } else { 0 });
         if self.total_bytes.is_some_and(|bytes| total > bytes) || total_wide > self.wide_bytes {
-            self.refused_wide |= growth.wide;
             return Ok(false);
         }
         (self.used_bytes, self.used_wide_bytes, self.last) = (total, total_wide, growth);

@@ -35,3 +35,6 @@ pub use options::{GuardOptions, Metering};
 pub use prepare::{PreparedModule, inspect, prepare};
 pub use refusal::{Refusal, Result};
 pub use sniff::{Kind, sniff};
+
+/// Changes whenever what [`prepare`] makes of the same bytes and options may change: part of every artifact's key.
+pub const FINGERPRINT: &str = env!("WASMRT_GUARD_FINGERPRINT");

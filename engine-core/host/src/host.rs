@@ -6,6 +6,7 @@ use crate::clock::{Clocks, Id};
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::{Answer, Errno, Stop};
 use crate::file_preopens::FileDirectory;
+use crate::listing::Listings;
 use crate::memory::{Scratch, aligned, buffers, first_buffer, range, text, word, write_u32, write_u64};
 use crate::preopens::{self, Preopens, Shown};
 use crate::preview1::{Abi, Function, Preview1, Preview1Builder};
@@ -46,6 +47,7 @@ pub struct Host {
     pub(crate) clocks: Clocks,
     random: Source,
     pub(crate) file_directories: Vec<FileDirectory>,
+    pub(crate) listings: Listings,
     preopens: Vec<String>,
     pub(crate) written_bytes: u64,
     pub(crate) written_limit: Limit<Bytes>,
@@ -113,6 +115,7 @@ impl Host {
             clocks: Clocks::new(*plan.clock(), inline)?,
             random: Source::new(*plan.random())?,
             file_directories: directories,
+            listings: Listings::default(),
             preopens,
             written_bytes: 0,
             written_limit: limits.written_bytes,
@@ -196,14 +199,18 @@ impl Host {
             (Function::FdFilestatSetSize, Descriptor::File(file)) => self.resize_file(memory, args, file),
             (Function::FdFdstatSetFlags, Descriptor::File(_)) => self.set_file_flags(memory, args),
             (Function::PathOpen, Descriptor::Directory { preopen }) => self.open_in_directory(memory, args, preopen),
+            (Function::FdReaddir, Descriptor::Directory { .. }) => self.read_directory(memory, args),
             (Function::FdClose, _) => {
                 self.inner.call(function, abi, memory, args, &self.waiter)?;
                 self.descriptors.remove(word(args[0]));
+                self.listings.forget(word(args[0]));
                 Ok(())
             }
             (Function::FdRenumber, _) => {
                 self.inner.call(function, abi, memory, args, &self.waiter)?;
                 self.descriptors.renumber(word(args[0]), word(args[1]));
+                self.listings.forget(word(args[0]));
+                self.listings.forget(word(args[1]));
                 Ok(())
             }
             _ => self.inner.call(function, abi, memory, args, &self.waiter),

@@ -13,6 +13,7 @@ mod file_preopens;
 mod files;
 mod host;
 mod link;
+mod listing;
 mod memory;
 mod poll;
 mod preopens;

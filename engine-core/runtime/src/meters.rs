@@ -9,4 +9,3 @@ impl Meters {
     pub(crate) fn start(&self) -> Option<&str> { None }
     pub(crate) fn exhausted(&self, _: Option<i64>, _: Option<i64>) -> Option<Exhausted> { None }
 }
-pub(crate) const FINGERPRINT: &str = "x";

@@ -251,7 +251,7 @@ fn artifact_key(engine: &dyn WasmEngine, options: CompileOptions, guard: &GuardO
     let capabilities = engine.capabilities();
     Key::of(&[
         b"wasmrt artifact 1",
-        crate::meters::FINGERPRINT.as_bytes(),
+        wasmrt_guard::FINGERPRINT.as_bytes(),
         format!("{guard:?}").as_bytes(),
         capabilities.engine.as_str().as_bytes(),
         capabilities.version.as_bytes(),

@@ -14,7 +14,7 @@ const ARROW: &str = " => ";
 /// # Errors
 /// The first line that is not `CALL => RESULT`.
 pub fn apply(lines: &str, header: &mut Header) -> Result<()> {
-    let mut args = vec!["calls".into()];
+    let mut args: Vec<serde_json::Value> = vec!["calls".into()];
     for line in meant(lines) {
         let (call, _) = line.split_once(ARROW).ok_or_else(|| format!("'{line}' is not CALL => RESULT"))?;
         args.push(call.trim().into());

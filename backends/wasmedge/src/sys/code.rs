@@ -124,9 +124,7 @@ pub(crate) fn compile(settings: &Settings, module: &[u8], output: &CStr) -> Resu
     // A slice is never longer than isize::MAX bytes.
     let length = u64::try_from(module.len()).map_err(|_| Code::GENERIC)?;
     // SAFETY: the compiler is live, bytes and path are readable for the time of the call.
-    let status = unsafe {
-        (functions.compiler_compile)(compiler.as_ptr(), module.as_ptr(), length, output.as_ptr())
-    };
+    let status = unsafe { (functions.compiler_compile)(compiler.as_ptr(), module.as_ptr(), length, output.as_ptr()) };
     Code::check(status)
 }
 

@@ -89,9 +89,8 @@ impl Guest {
         let executor = Owned::new(executor, functions.executor_delete)?;
         for module in &host_modules {
             // SAFETY: all three are live; the store goes before the module does.
-            let status = unsafe {
-                (functions.executor_register_import)(executor.as_ptr(), store.as_ptr(), module.as_ptr())
-            };
+            let status =
+                unsafe { (functions.executor_register_import)(executor.as_ptr(), store.as_ptr(), module.as_ptr()) };
             Code::check(status)?;
         }
         let mut raw = std::ptr::null_mut();

@@ -132,7 +132,8 @@ impl Import {
     pub(super) fn new(index: usize, function: &ImportedFunction, host: &Rc<Host>) -> Option<Rc<Self>> {
         let types = &host.library.types;
         function.signature.params.iter().try_for_each(|param| types.of_number(*param).map(|_| ()))?;
-        let results = function.signature.results.iter().map(|result| types.of_number(*result)).collect::<Option<_>>()?;
+        let results =
+            function.signature.results.iter().map(|result| types.of_number(*result)).collect::<Option<_>>()?;
         Some(Rc::new(Self { index, params: function.signature.params.clone(), results, host: Rc::clone(host) }))
     }
 
@@ -156,9 +157,8 @@ pub(super) fn make_function(
     let count = |types: &[ValType]| u32::try_from(types.len()).map_err(|_| Code::GENERIC);
     let (params_count, results_count) = (count(params)?, count(results)?);
     // SAFETY: both lists are as long as their counts say.
-    let signature = unsafe {
-        (functions.function_type_create)(params.as_ptr(), params_count, results.as_ptr(), results_count)
-    };
+    let signature =
+        unsafe { (functions.function_type_create)(params.as_ptr(), params_count, results.as_ptr(), results_count) };
     let signature = Owned::new(signature, functions.function_type_delete)?;
     // SAFETY: the signature is live and copied; the library only hands `data` on to `function`.
     let made = unsafe { (functions.function_create)(signature.as_ptr(), function, data.cast_mut(), 0) };

@@ -56,9 +56,8 @@ impl Search {
 
     /// What to try, in order.
     fn candidates(&self) -> Vec<Candidate> {
-        let files_in = |directory: &Path| {
-            FILE_NAMES.iter().map(|name| Candidate::File(directory.join(name))).collect::<Vec<_>>()
-        };
+        let files_in =
+            |directory: &Path| FILE_NAMES.iter().map(|name| Candidate::File(directory.join(name))).collect::<Vec<_>>();
         if let Some(directory) = &self.directory {
             return files_in(directory);
         }
@@ -129,11 +128,12 @@ impl Library {
             check_file(path)?;
         }
         // SAFETY: loading runs the initialisers of the library that the system, or the person who runs this, has named.
-        let library = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_NOW) }
-            .map_err(|error| match candidate {
+        let library = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_NOW) }.map_err(
+            |error| match candidate {
                 Candidate::Loader(_) => error.to_string(),
                 Candidate::File(path) => format!("{}: {error}", path.display()),
-            })?;
+            },
+        )?;
         let library = libloading::Library::from(library);
 
         let number = |symbol: &'static str| {

@@ -2,8 +2,8 @@
 
 use super::{NoHost, Tier, compile, engine, i32s, options, prepare};
 use crate::WasmEdgeEngine;
-use crate::sys::{self, CompilerSettings, Library, Output, Settings};
 use crate::config;
+use crate::sys::{self, CompilerSettings, Library, Output, Settings};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -66,9 +66,13 @@ fn a_module_outlives_its_engine_and_an_instance_its_module() {
 fn what_is_no_shared_object_is_no_artifact() {
     let Some(engine) = engine() else { return };
     let directory = tempfile::tempdir().unwrap();
-    for (name, content) in
-        [("empty", &b""[..]), ("short", b"\x7fE"), ("wasm", &returning(1)), ("text", b"#!/bin/sh\n"), ("elf", b"\x7fELF")]
-    {
+    for (name, content) in [
+        ("empty", &b""[..]),
+        ("short", b"\x7fE"),
+        ("wasm", &returning(1)),
+        ("text", b"#!/bin/sh\n"),
+        ("elf", b"\x7fELF"),
+    ] {
         let path = directory.path().join(name);
         std::fs::write(&path, content).unwrap();
         let error = engine.load(Code::Artifact(File::open(&path).unwrap())).map(|_| ()).expect_err(name);
@@ -170,7 +174,8 @@ fn nothing_but_the_artifact_is_left_behind() {
 #[test]
 fn broken_modules_are_rejected_at_every_length() {
     let Some(engine) = engine() else { return };
-    let bytes = prepare(r#"(module (memory (export "memory") 1) (func (export "run") (result i32) (i32.const 1)))"#).bytes;
+    let bytes =
+        prepare(r#"(module (memory (export "memory") 1) (func (export "run") (result i32) (i32.const 1)))"#).bytes;
     // Between two sections a shorter module is a good one; the last one is the code that the functions need.
     for length in 9..bytes.len() {
         match engine.load(Code::Wasm(&bytes[..length])) {

@@ -102,6 +102,23 @@ fn a_guest_gets_the_whole_address_space_when_its_module_says_so() {
 }
 
 #[test]
+fn a_minimum_beyond_what_wasmedge_has_is_refused() {
+    let Some(engine) = engine() else { return };
+    let mut prepared = super::prepare(r#"(module (memory 1))"#);
+    let module = super::load(&engine, &prepared.bytes, super::Tier::Interpreter).unwrap();
+    let mut kind_for = |minimum| {
+        prepared.info.memories[0].minimum = minimum;
+        match module.instantiate(&prepared.info, &[], Box::new(NoHost)) {
+            Err(Ending::Failed(error)) => error.kind(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(kind_for(65537), ErrorKind::LimitExceeded);
+    // And a guest that gets less than its module says does not run.
+    assert_eq!(kind_for(2), ErrorKind::Internal);
+}
+
+#[test]
 fn globals_are_read_and_set_by_type() {
     let Some(engine) = engine() else { return };
     let text = r#"(module

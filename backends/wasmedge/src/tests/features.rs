@@ -24,27 +24,31 @@ fn programs(feature: Feature) -> &'static [&'static str] {
                 (memory.copy (i32.const 100) (i32.const 11) (i32.const 1))
                 (memory.fill (i32.const 101) (i32.const 0) (i32.const 3))
                 (i32.load (i32.const 100))))"#],
-        Feature::ReferenceTypes => &[
-            r#"(module (table $a 1 10 funcref) (table $b 1 10 externref) (elem declare func $f)
+        Feature::ReferenceTypes => {
+            &[r#"(module (table $a 1 10 funcref) (table $b 1 10 externref) (elem declare func $f)
                 (type $t (func (result i32))) (func $f (result i32) (i32.const 41))
                 (func (export "run") (result i32)
                     (drop (table.grow $a (ref.func $f) (i32.const 3)))
                     (table.fill $a (i32.const 0) (table.get $a (i32.const 3)) (i32.const 1))
                     (i32.add (ref.is_null (table.get $b (i32.const 0)))
-                        (call_indirect $a (type $t) (i32.const 0)))))"#,
-        ],
-        Feature::Simd => &[r#"(module (func (export "run") (result i32)
+                        (call_indirect $a (type $t) (i32.const 0)))))"#]
+        }
+        Feature::Simd => &[
+            r#"(module (func (export "run") (result i32)
             (i32x4.extract_lane 2 (i32x4.add (v128.const i32x4 1 2 40 4) (i32x4.splat (i32.const 2))))))"#,
             r#"(module (memory 1) (func (export "run") (result i32)
             (v128.store (i32.const 16) (i8x16.shuffle 1 0 3 2 5 4 7 6 9 8 11 10 13 12 15 14
                 (v128.const i8x16 0 42 0 0 0 0 0 0 0 0 0 0 0 0 0 0) (v128.const i64x2 0 0)))
-            (i32.load8_u (i32.const 16))))"#],
-        Feature::RelaxedSimd => &[r#"(module (func (export "run") (result i32)
+            (i32.load8_u (i32.const 16))))"#,
+        ],
+        Feature::RelaxedSimd => &[
+            r#"(module (func (export "run") (result i32)
             (i32.trunc_f32_s (f32x4.extract_lane 1 (f32x4.relaxed_madd
                 (v128.const f32x4 1 8 1 1) (v128.const f32x4 1 5 1 1) (v128.const f32x4 1 2 1 1))))))"#,
             r#"(module (func (export "run") (result i32)
             (i32x4.extract_lane 0 (i32x4.relaxed_dot_i8x16_i7x16_add_s
-                (i8x16.splat (i32.const 2)) (i8x16.splat (i32.const 5)) (v128.const i32x4 2 0 0 0)))))"#],
+                (i8x16.splat (i32.const 2)) (i8x16.splat (i32.const 5)) (v128.const i32x4 2 0 0 0)))))"#,
+        ],
         Feature::Threads => &[r#"(module (memory 1 1)
             (func (export "run") (result i32)
                 (drop (i32.atomic.rmw.add (i32.const 8) (i32.const 40)))
@@ -64,9 +68,11 @@ fn programs(feature: Feature) -> &'static [&'static str] {
                 (local.get 1))
             (func (export "run") (result i32) (call $down (i32.const 3000000) (i32.const 42))))"#,
         ],
-        Feature::ExtendedConst => &[r#"(module (global $g i32 (i32.add (i32.const 6) (i32.mul (i32.const 6) (i32.const 6))))
+        Feature::ExtendedConst => {
+            &[r#"(module (global $g i32 (i32.add (i32.const 6) (i32.mul (i32.const 6) (i32.const 6))))
             (memory 1) (data (i32.sub (i32.const 10) (i32.const 9)) "\00")
-            (func (export "run") (result i32) (global.get $g)))"#],
+            (func (export "run") (result i32) (global.get $g)))"#]
+        }
         Feature::MultiMemory => &[r#"(module (memory $a 1 9) (memory $b 1 9) (data (memory $b) (i32.const 0) "\29")
             (func (export "run") (result i32)
                 (drop (memory.grow $a (i32.const 3)))

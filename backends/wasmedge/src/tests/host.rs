@@ -30,19 +30,11 @@ fn imports_are_called_by_their_number_with_exact_bits() {
         let mut guest = start(&engine, text, tier, host).unwrap();
         let results = guest.call("run", &i32s(&[-5])).unwrap();
         let nan = 0x7ff4_0000_0000_0001;
-        assert_eq!(
-            results,
-            [Value::F32(0xffa0_0001), Value::I64(-2), Value::I32(i32::MIN), Value::F64(nan)],
-            "{tier}"
-        );
+        assert_eq!(results, [Value::F32(0xffa0_0001), Value::I64(-2), Value::I32(i32::MIN), Value::F64(nan)], "{tier}");
         let call = |import, args: &[u64]| Call { import, memory: 0, args: args.to_vec() };
         assert_eq!(
             *calls.lock().unwrap(),
-            [
-                call(0, &[0xffff_fffb, u64::MAX, 0x7fa0_0001, 0x8000_0000_0000_0000]),
-                call(1, &[]),
-                call(2, &[nan])
-            ],
+            [call(0, &[0xffff_fffb, u64::MAX, 0x7fa0_0001, 0x8000_0000_0000_0000]), call(1, &[]), call(2, &[nan])],
             "{tier}"
         );
     }
@@ -222,7 +214,9 @@ fn what_the_host_does_not_offer_cannot_be_linked() {
 #[test]
 fn a_host_function_may_run_another_guest() {
     let Some(engine) = engine() else { return };
-    let inner = super::prepare(r#"(module (memory 1) (func (export "run") (param i32) (result i32) (i32.load (local.get 0))))"#);
+    let inner = super::prepare(
+        r#"(module (memory 1) (func (export "run") (param i32) (result i32) (i32.load (local.get 0))))"#,
+    );
     for tier in TIERS {
         let module = super::load(&engine, &inner.bytes, tier).unwrap();
         let info = inner.info.clone();

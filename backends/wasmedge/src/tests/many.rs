@@ -109,9 +109,8 @@ fn instances_of_one_module_share_nothing() {
     let prepared = prepare(text);
     for tier in TIERS {
         let module = load(&engine, &prepared.bytes, tier).unwrap();
-        let mut guests: Vec<_> = (0..50)
-            .map(|_| module.instantiate(&prepared.info, &[], Box::new(NoHost)).unwrap())
-            .collect();
+        let mut guests: Vec<_> =
+            (0..50).map(|_| module.instantiate(&prepared.info, &[], Box::new(NoHost)).unwrap()).collect();
         drop(module);
         for round in 1..=3 {
             for guest in &mut guests {

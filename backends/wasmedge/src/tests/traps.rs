@@ -94,13 +94,6 @@ fn segments_that_do_not_fit_trap_while_instantiating() {
 }
 
 #[test]
-fn an_exception_that_nobody_catches_is_a_trap() {
-    let text = r#"(module (tag $e (param i32)) (func $f (throw $e (i32.const 1))) (func (export "run") (call $f)))"#;
-    let Some(kind) = trap_of(text, Tier::Interpreter) else { return };
-    assert_eq!(kind, TrapKind::UncaughtException);
-}
-
-#[test]
 fn a_guest_may_be_called_after_its_traps() {
     let Some(engine) = engine() else { return };
     let text = r#"(module (memory 1) (func $load (param i32) (result i32) (i32.load (local.get 0)))

@@ -96,6 +96,13 @@ const OBJECTS: &str = r#"(module
         (local.set $node (struct.new $loop (ref.null $loop) (i64.const 1)))
         (struct.set $loop 0 (ref.cast (ref $loop) (local.get $node)) (ref.cast (ref $loop) (local.get $node)))
         (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+    (func (export "array") (param $n i32) (drop (array.new_default $bytes (local.get $n))))
+    (func (export "copied") (param $n i32) (drop (array.new_data $bytes $data (i32.const 0) (local.get $n))))
+    (func (export "boxed") (param $n i32)
+      (block $caught (loop $next
+        (block $again (result exnref) (try_table (catch_all_ref $again) (throw $oops (local.get $n))) (br $caught))
+        drop (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))
+    (type $bytes (array (mut i8))) (data $data "0123456789") (tag $oops (param i32))
     (func (export "fine") (result i32) (i32.const 1)))"#;
 
 fn objects() -> String {
@@ -114,6 +121,19 @@ fn the_heap_of_objects_is_bounded_and_ends_the_guest() {
     assert!(matches!(ended, Err(Ending::Limit(LimitKind::Memory))), "{ended:?}");
     assert_eq!(guest.call("fine", &[]).unwrap(), [Value::I32(1)]);
     assert_eq!(guest.memory_pages(), 1, "the heap is no linear memory");
+}
+
+#[test]
+fn one_object_above_the_bound_ends_the_guest_and_garbage_does_not() {
+    let mut module = load(&objects());
+    assert!(module.limit_gc_heap(4 << 20));
+    let mut guest = module.instantiate(&info(&[(1, Some(4))]), &[], no_host()).unwrap();
+    let ended = guest.call("array", &[Value::I32(100 << 20)]);
+    assert!(matches!(ended, Err(Ending::Limit(LimitKind::Memory))), "{ended:?}");
+    assert!(guest.call("array", &[Value::I32(100 << 10)]).is_ok());
+    assert!(guest.call("copied", &[Value::I32(10)]).is_ok());
+    let ended = guest.call("boxed", &[Value::I32(300_000)]);
+    assert!(ended.is_ok(), "caught exceptions are garbage: {ended:?}");
 }
 
 #[test]

@@ -130,11 +130,71 @@ fn a_host_works_on_a_thread_of_another_runtime() {
 fn a_directory_of_many_files_is_listed_completely() {
     let directory = tempfile::tempdir().unwrap();
     let mut expected = vec![".".to_owned(), "..".to_owned()];
-    for index in 0..2_000 {
+    for index in 0..20_000 {
         let name = format!("file-{index:05}");
         fs::write(directory.path().join(&name), b"").unwrap();
         expected.push(name);
     }
     let mut guest = Guest::new(&preopened(&[(directory.path(), "/", "ro")], ""));
-    assert_eq!(guest.list_directory(3, 4096).unwrap(), expected);
+    for piece in [100, 4096, 65536] {
+        assert!(guest.list_directory(3, piece).unwrap() == expected, "{piece}");
+    }
+}
+
+#[test]
+fn files_can_be_removed_while_their_directory_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    for index in 0..500 {
+        fs::write(directory.path().join(format!("file-{index:05}")), b"").unwrap();
+    }
+    let mut guest = Guest::new(&preopened(&[(directory.path(), "/", "rw")], ""));
+    let (buffer, mut cookie) = (65536, 0);
+    loop {
+        assert_eq!(guest.call("fd_readdir", &[3, buffer, 1000, cookie, AT]), 0);
+        let used = guest.word(AT);
+        let mut at = 0;
+        while at + 24 <= used {
+            let (next, length) = (guest.long(buffer + at), guest.word(buffer + at + 16));
+            if at + 24 + length > used {
+                break;
+            }
+            let name = String::from_utf8(guest.get(buffer + at + 24, length)).unwrap();
+            if name != "." && name != ".." {
+                assert_eq!(guest.on_path("path_unlink_file", 3, &name), 0);
+            }
+            (cookie, at) = (next, at + 24 + length);
+        }
+        if used < 1000 {
+            break;
+        }
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    // Reading from the start sees what is there then.
+    assert_eq!(guest.list_directory(3, 1000).unwrap(), [".", ".."]);
+    fs::write(directory.path().join("new"), b"").unwrap();
+    assert_eq!(guest.list_directory(3, 1000).unwrap(), [".", "..", "new"]);
+}
+
+#[test]
+fn everything_in_a_directory_is_listed_whatever_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(directory.path().join("socket")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(directory.path().join("fifo")).status().unwrap().success());
+    std::os::unix::fs::symlink("nowhere", directory.path().join("dangling")).unwrap();
+    let mut guest = Guest::new(&preopened(&[(directory.path(), "/", "rw")], ""));
+    assert_eq!(guest.list_directory(3, 4096).unwrap(), [".", "..", "dangling", "fifo", "socket"]);
+    for (name, file_type) in [("socket", 0), ("fifo", 0), ("dangling", 7)] {
+        assert_eq!(guest.stat(3, name).unwrap().0, file_type, "{name}");
+    }
+    assert!(guest.open(3, "socket", 0, READ).is_err());
+}
+
+#[test]
+fn a_name_that_is_not_utf8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(std::ffi::OsStr::from_bytes(b"latin-\xe9")), b"").unwrap();
+    fs::write(directory.path().join("plain"), b"").unwrap();
+    let mut guest = Guest::new(&preopened(&[(directory.path(), "/", "rw")], ""));
+    assert_eq!(guest.list_directory(3, 4096), Ok(vec![]));
 }

@@ -1,0 +1,9 @@
+;;! about = "a _start that is no function is none"
+;;! rows = [22]
+;;!
+;;! [expect]
+;;! error = "invalid-input"
+;;! mentions = ["_start"]
+
+(module
+  (memory (export "_start") 1))

@@ -1,0 +1,10 @@
+;;! about = "a _start that takes parameters is none"
+;;! rows = [22]
+;;!
+;;! [expect]
+;;! error = "invalid-input"
+;;! mentions = ["_start"]
+
+(module
+  (memory (export "memory") 1)
+  (func (export "_start") (param i32)))

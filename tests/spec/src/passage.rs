@@ -1,0 +1,79 @@
+//! The ways in which modules get to an engine: as they are, or through the guard.
+
+use crate::Result;
+use wasmrt_guard::{GuardOptions, Metering, Meters, PreparedModule, Refusal, prepare};
+use wasmrt_model::units::{Bytes, Count};
+use wasmrt_model::{ErrorKind, FeatureSet, Limit, Limits};
+
+/// The calls that may be nested in metered runs. The suite needs a few hundred.
+pub const CALL_DEPTH: i64 = 1_000;
+
+/// The fuel of metered runs: more than any of the suite can use.
+pub const FUEL: i64 = i64::MAX / 2;
+
+/// A way to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Passage {
+    /// Bytes straight to the engine.
+    Raw,
+    /// Through the guard, with limits that hold what one 32-bit memory and one 32-bit table can be at most: modules with one of
+    /// each can do all that they could, and modules with more of them get counted growth.
+    Guarded,
+    /// As guarded, and with fuel and call depth counted.
+    Metered,
+}
+
+/// A module as the engine gets it.
+#[derive(Debug)]
+pub struct Passed {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The meters, in metered runs.
+    pub meters: Option<Meters>,
+}
+
+impl Passage {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Raw, Self::Guarded, Self::Metered];
+
+    /// Its name in reports and exclusions.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Guarded => "guarded",
+            Self::Metered => "metered",
+        }
+    }
+
+    /// Takes a module to an engine with these features.
+    ///
+    /// # Errors
+    /// The guard's refusal.
+    pub fn pass(self, module: &[u8], features: FeatureSet) -> Result<Passed, Refusal> {
+        let mut limits = Limits::default();
+        limits.memory_bytes = Limit::At(Bytes(4 << 30));
+        limits.table_elements = Limit::At(Count(u32::MAX.into()));
+        let mut options = GuardOptions::new(features, &limits);
+        options.metering = match self {
+            Self::Raw => return Ok(Passed { bytes: module.to_vec(), meters: None }),
+            Self::Guarded => None,
+            Self::Metered => Some(Metering { fuel: true, call_depth: true }),
+        };
+        let prepared: PreparedModule = prepare(module, &options)?;
+        let meters = prepared.meters().cloned();
+        Ok(Passed { bytes: prepared.into_bytes(), meters })
+    }
+
+    /// Whether the guard offers it at all.
+    ///
+    /// # Errors
+    /// When the guard refuses a module with nothing in it.
+    pub fn is_offered(self) -> Result<bool> {
+        match self.pass(b"\0asm\x01\0\0\0", FeatureSet::EMPTY) {
+            Ok(_) => Ok(true),
+            Err(refusal) if self == Self::Metered && refusal.kind() == ErrorKind::Unsupported => Ok(false),
+            Err(refusal) => Err(format!("the guard refuses an empty module: {refusal}")),
+        }
+    }
+}
