@@ -69,8 +69,6 @@ pub(crate) struct CompileArgs {
     /// How much to optimise, 0 to 3; the engine's own default when left out
     #[arg(short = 'O', long, value_name = "LEVEL", value_parser = values::optimize())]
     pub(crate) optimize: Option<u8>,
-    #[command(flatten)]
-    pub(crate) limits: CodeLimitArgs,
     /// Take engine, optimisation and limits from a run spec in JSON; flags beside it win
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) spec: Option<PathBuf>,
@@ -83,6 +81,8 @@ pub(crate) struct CompileArgs {
     /// The modules
     #[arg(required = true, value_name = "MODULE", value_hint = ValueHint::FilePath)]
     pub(crate) modules: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: CodeLimitArgs,
 }
 
 /// `inspect`.
@@ -178,7 +178,11 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, cl
 
 /// The whole command line in one tree, with the options of `run` also at its top: for help, manual and completions.
 pub(crate) fn whole_command() -> clap::Command {
-    RunArgs::augment_args(Cli::command())
+    let command = Cli::command();
+    let about = (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned().unwrap_or_default());
+    RunArgs::augment_args(command)
+        .about(about.0)
+        .long_about(about.1)
         .override_usage(help::USAGE)
         .after_help(help::SHORT_EPILOGUE)
         .after_long_help(help::epilogue())

@@ -113,7 +113,7 @@ fn size(size: &Size, unit: &str) -> String {
     match size.maximum {
         Some(maximum) if maximum == size.minimum => format!("{maximum} {unit}"),
         Some(maximum) => format!("{} to {maximum} {unit}", size.minimum),
-        None => format!("{} {unit} or more", size.minimum),
+        None => format!("{} or more {unit}", size.minimum),
     }
 }
 

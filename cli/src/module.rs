@@ -10,6 +10,9 @@ use wasmrt_model::units::Bytes;
 use wasmrt_model::{Error, ErrorKind, Limit, Result};
 use wasmrt_runtime::Kind;
 
+/// Memory is taken ahead for at most this much of what a file claims to hold.
+const TAKEN_AHEAD: u64 = 64 << 20;
+
 /// Where a module comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ModuleSource {
@@ -143,7 +146,7 @@ impl ReadFailure {
 
 fn read_bounded(reader: impl Read, expected: u64, limit: Limit<Bytes>) -> Result<Vec<u8>, ReadFailure> {
     let most = limit.bound().map_or(u64::MAX, |bound| bound.0.saturating_add(1));
-    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(most)).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(most).min(TAKEN_AHEAD)).unwrap_or(0));
     reader.take(most).read_to_end(&mut bytes).map_err(ReadFailure::Io)?;
     if exceeds(u64::try_from(bytes.len()).unwrap_or(u64::MAX), limit) {
         return Err(ReadFailure::TooLarge(limit));

@@ -5,13 +5,17 @@ use crate::bounds::{self, Bound};
 use crate::code::code_section;
 use crate::grow::{Ends, Growers};
 use crate::info::module_info;
+use crate::meter::calls::Calls;
+use crate::meter::rewrite::Rules;
+use crate::meter::scan::Module;
+use crate::meter::{self, Globals};
 use crate::outline::{Outline, id};
 use crate::refusal::{Refusal, Result};
 use crate::sniff::{Kind, sniff};
 use crate::validate::{Validated, validate};
 use crate::{GuardOptions, Meters, StructureCaps};
 use wasmrt_model::units::Bytes;
-use wasmrt_model::{Error, ErrorKind, Limit, ModuleInfo};
+use wasmrt_model::{Error, ErrorKind, Feature, FeatureSet, Limit, ModuleInfo};
 
 /// A module that may be given to an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +64,6 @@ pub fn prepare(bytes: &[u8], options: &GuardOptions) -> Result<PreparedModule> {
     if Limit::At(Bytes(length)).exceeds(options.module_bytes) {
         return Err(Refusal::above("bytes of module", Bytes(length), options.module_bytes));
     }
-    if options.metering.is_some() {
-        return Err(Error::new(ErrorKind::Unsupported, "metering is not there yet").into());
-    }
     let (outline, validated) = read(bytes, &options.caps)?;
     let missing = validated.features.difference(options.features);
     if !missing.is_empty() {
@@ -79,20 +80,48 @@ pub fn prepare(bytes: &[u8], options: &GuardOptions) -> Result<PreparedModule> {
     if tables.lowered {
         edits.replace(id::TABLE, bounds::table_section(&outline, &tables)?);
     }
-    // Without code nothing grows.
-    if !outline.bodies.is_empty() {
-        let types = validated.types.as_ref();
-        let mut ends = Ends {
-            types: types.core_type_count_in_module(),
-            functions: types.function_count(),
-            globals: types.global_count(),
-        };
-        let growers = Growers::inject(&outline, &memories, &tables, &mut ends, &mut edits)?;
-        if !growers.is_empty() {
-            edits.replace(id::CODE, code_section(&outline, &growers)?);
+    let meters = inject(&outline, &validated, &memories, &tables, options, &mut edits)?;
+    Ok(PreparedModule { bytes: edits.apply(&outline)?, info, meters })
+}
+
+/// Injects what the options and bounds ask for, if anything.
+fn inject(
+    outline: &Outline<'_>,
+    validated: &Validated,
+    memories: &Bound,
+    tables: &Bound,
+    options: &GuardOptions,
+    edits: &mut Edits,
+) -> Result<Option<Meters>> {
+    let types = validated.types.as_ref();
+    let mut ends =
+        Ends { types: types.core_type_count_in_module(), functions: types.function_count(), globals: types.global_count() };
+    let (mut meters, mut globals) = (None, Globals::default());
+    if let Some(metering) = options.metering.filter(|metering| metering.fuel || metering.call_depth) {
+        // The runtime sets the meters through exported mutable globals.
+        if !options.features.contains(Feature::MutableGlobal) {
+            return Err(Refusal::missing(FeatureSet::of(&[Feature::MutableGlobal])));
         }
+        let injected = meter::inject(metering, outline, &mut ends, edits)?;
+        (meters, globals) = (Some(injected.0), injected.1);
     }
-    Ok(PreparedModule { bytes: edits.apply(&outline)?, info, meters: None })
+    // Without code nothing grows and nothing is spent.
+    if outline.bodies.is_empty() {
+        return Ok(meters);
+    }
+    let growers = Growers::inject(outline, memories, tables, &mut ends, edits)?;
+    if meters.is_some() || !growers.is_empty() {
+        let bodies = u32::try_from(outline.bodies.len()).unwrap_or(u32::MAX);
+        let imported_functions = types.function_count().saturating_sub(bodies);
+        let calls = match globals.fuel {
+            Some(_) => Calls::read(outline, types, validated.features, imported_functions)?,
+            None => Calls::default(),
+        };
+        let module = Module { outline, types, imported_functions };
+        let rules = Rules { fuel: globals.fuel, depth: globals.depth, calls: &calls, growers: &growers, module };
+        edits.replace(id::CODE, code_section(&rules, &options.caps)?);
+    }
+    Ok(meters)
 }
 
 /// What a module says of itself, whatever features it needs and however much it may use.

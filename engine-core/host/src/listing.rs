@@ -53,7 +53,8 @@ impl Listing {
         let mut starts = vec![0];
         let mut at = 0;
         while let Some(head) = bytes.get(at..at + HEAD) {
-            let name = usize::try_from(u32::from_le_bytes([head[16], head[17], head[18], head[19]])).unwrap_or(usize::MAX);
+            let name =
+                usize::try_from(u32::from_le_bytes([head[16], head[17], head[18], head[19]])).unwrap_or(usize::MAX);
             match at.checked_add(HEAD).and_then(|start| start.checked_add(name)) {
                 Some(end) if end <= bytes.len() => at = end,
                 _ => break,

@@ -44,7 +44,7 @@ struct Channel {
 
 impl Channel {
     fn new(fd: Option<OwnedFd>, cap: Option<Bytes>) -> Self {
-        let terminal = fd.as_ref().is_some_and(|fd| rustix::termios::isatty(fd));
+        let terminal = fd.as_ref().is_some_and(rustix::termios::isatty);
         let waits = fd.as_ref().is_some_and(|fd| terminal || !is_always_ready(fd.as_fd()));
         Self { fd, terminal, waits, nonblocking: false, left: cap.map(|cap| cap.0) }
     }

@@ -34,6 +34,9 @@ pub(crate) struct Watch<'a> {
 /// How often a caller that asked for it hears that the child still runs.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Room for what is read at once; a pipe holds 16 times as much.
+const READ_BYTES: usize = 4 << 10;
+
 /// The most that a report may have. What is longer is no report.
 const REPORT_BYTES: usize = 4 << 20;
 
@@ -54,21 +57,21 @@ impl Capture {
         Self { pipe, kept: Vec::new(), cap, open: true, overflowed: false }
     }
 
-    /// Reads what is there.
+    /// Reads what is there, straight to where it is kept.
     fn read_some(&mut self) -> io::Result<()> {
-        let mut buffer = [0u8; 64 << 10];
-        let count = match rustix::io::read(&self.pipe, &mut buffer[..]) {
+        self.kept.reserve(READ_BYTES);
+        let count = match rustix::io::read(&self.pipe, rustix::buffer::spare_capacity(&mut self.kept)) {
             Ok(count) => count,
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if count == 0 {
-            self.open = false;
-            return Ok(());
+        self.open = count > 0;
+        if let Some(cap) = self.cap
+            && self.kept.len() > cap
+        {
+            self.overflowed = true;
+            self.kept.truncate(cap);
         }
-        let room = self.cap.map_or(usize::MAX, |cap| cap.saturating_sub(self.kept.len()));
-        self.overflowed |= count > room;
-        self.kept.extend_from_slice(buffer.get(..count.min(room)).unwrap_or_default());
         Ok(())
     }
 }

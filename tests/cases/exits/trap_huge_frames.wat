@@ -1,6 +1,9 @@
 ;;! about = "endless recursion with 200 live locals in every frame"
 ;;! rows = [13]
 ;;!
+;;! [spec.limits]
+;;! wall_time = "60s"
+;;!
 ;;! [expect]
 ;;! trap = "stack-overflow"
 ;;! code = 134

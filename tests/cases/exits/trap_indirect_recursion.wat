@@ -1,6 +1,9 @@
 ;;! about = "endless recursion through a table"
 ;;! rows = [13]
 ;;!
+;;! [spec.limits]
+;;! wall_time = "60s"
+;;!
 ;;! [expect]
 ;;! trap = "stack-overflow"
 ;;! code = 134

@@ -1,6 +1,9 @@
 ;;! about = "two functions that call each other without end, with arguments on the stack"
 ;;! rows = [13]
 ;;!
+;;! [spec.limits]
+;;! wall_time = "60s"
+;;!
 ;;! [expect]
 ;;! trap = "stack-overflow"
 ;;! code = 134

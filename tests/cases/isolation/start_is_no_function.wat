@@ -2,7 +2,7 @@
 ;;! rows = [22]
 ;;!
 ;;! [expect]
-;;! error = "invalid-input"
+;;! error = "missing-export"
 ;;! mentions = ["_start"]
 
 (module

@@ -1,7 +1,7 @@
 //! The ways in which modules get to an engine: as they are, or through the guard.
 
 use crate::Result;
-use wasmrt_guard::{GuardOptions, Metering, Meters, PreparedModule, Refusal, prepare};
+use wasmrt_guard::{GuardOptions, Metering, Meters, Refusal, prepare};
 use wasmrt_model::units::{Bytes, Count};
 use wasmrt_model::{ErrorKind, FeatureSet, Limit, Limits};
 
@@ -16,10 +16,11 @@ pub const FUEL: i64 = i64::MAX / 2;
 pub enum Passage {
     /// Bytes straight to the engine.
     Raw,
-    /// Through the guard, with limits that hold what one 32-bit memory and one 32-bit table can be at most: modules with one of
-    /// each can do all that they could, and modules with more of them get counted growth.
+    /// Through the guard, with the limits that hold when nobody asks for others: most modules that have a memory or a table are
+    /// changed by them, and hardly any script needs more.
     Guarded,
-    /// As guarded, and with fuel and call depth counted.
+    /// Through the guard, with fuel and call depth counted, and with limits of what one 32-bit memory and one 32-bit table can be
+    /// at most: what several of them can be together is counted as well.
     Metered,
 }
 
@@ -51,16 +52,23 @@ impl Passage {
     /// # Errors
     /// The guard's refusal.
     pub fn pass(self, module: &[u8], features: FeatureSet) -> Result<Passed, Refusal> {
-        let mut limits = Limits::default();
-        limits.memory_bytes = Limit::At(Bytes(4 << 30));
-        limits.table_elements = Limit::At(Count(u32::MAX.into()));
-        let mut options = GuardOptions::new(features, &limits);
-        options.metering = match self {
+        let options = match self {
             Self::Raw => return Ok(Passed { bytes: module.to_vec(), meters: None }),
-            Self::Guarded => None,
-            Self::Metered => Some(Metering { fuel: true, call_depth: true }),
+            Self::Guarded => {
+                let mut options = GuardOptions::new(features, &Limits::default());
+                options.metering = None;
+                options
+            }
+            Self::Metered => {
+                let mut limits = Limits::default();
+                limits.memory_bytes = Limit::At(Bytes(4 << 30));
+                limits.table_elements = Limit::At(Count(u32::MAX.into()));
+                let mut options = GuardOptions::new(features, &limits);
+                options.metering = Some(Metering { fuel: true, call_depth: true });
+                options
+            }
         };
-        let prepared: PreparedModule = prepare(module, &options)?;
+        let prepared = prepare(module, &options)?;
         let meters = prepared.meters().cloned();
         Ok(Passed { bytes: prepared.into_bytes(), meters })
     }

@@ -85,7 +85,8 @@ pub fn run(
 
 /// The module that the suite imports from. It is the harness's own, so it does not go through the guard.
 fn spectest(world: &mut dyn World, features: FeatureSet) -> Result<usize> {
-    let table64 = if features.contains(Feature::Memory64) { r#"(table (export "table64") i64 10 20 funcref)"# } else { "" };
+    let table64 =
+        if features.contains(Feature::Memory64) { r#"(table (export "table64") i64 10 20 funcref)"# } else { "" };
     let text = format!(
         r#"(module
             (global (export "global_i32") i32 (i32.const 666))

@@ -70,7 +70,10 @@ impl EngineTier {
             Self::WasmEdgeInterpreter => Tier::Interpreter,
             Self::WasmEdgeAot => Tier::Baseline,
         };
-        engine.capabilities().features(tier).ok_or_else(|| format!("the backend does not claim the tier of {}", self.name()))
+        engine
+            .capabilities()
+            .features(tier)
+            .ok_or_else(|| format!("the backend does not claim the tier of {}", self.name()))
     }
 
     /// Why this machine does not have it, if so.

@@ -20,7 +20,8 @@ pub struct Verdicts {
 pub type Differences = BTreeMap<usize, String>;
 
 /// What is wrong in a raw run, leaving out what needs no reason:
-/// - what the engine does not have, and the guard therefore refuses;
+/// - what the guard refuses too, because the backend does not claim it;
+/// - invalid modules that the engine takes and the guard does not;
 /// - in files that a later version has overruled: invalid modules that have become valid, in the opinion of both.
 #[must_use]
 pub fn raw_differences(script: &Script, raw: &[Verdict], guarded: &[Verdict], current: bool) -> Differences {
@@ -28,8 +29,13 @@ pub fn raw_differences(script: &Script, raw: &[Verdict], guarded: &[Verdict], cu
     for ((step, raw), guarded) in script.steps.iter().zip(raw).zip(guarded) {
         let Verdict::Failed(fault) = raw else { continue };
         let explained = match (fault, guarded) {
-            (Fault::Follows(_), _) => true,
-            (Fault::Engine(Failure::Rejected(_)), Verdict::Failed(Fault::Refused(_))) => true,
+            // Line 0 is nowhere: the harness lost sight of an instance.
+            (Fault::Follows(line), _) => *line > 0,
+            (
+                Fault::Engine(Failure::Rejected(_) | Failure::Unlinkable(_)),
+                Verdict::Failed(Fault::Refused(_) | Fault::Follows(_)),
+            ) => true,
+            (Fault::Accepted, Verdict::Passed(_)) => matches!(step.what, What::Reject(_)),
             (Fault::Accepted, Verdict::Failed(Fault::Accepted)) => !current && matches!(step.what, What::Reject(_)),
             _ => false,
         };
@@ -70,7 +76,11 @@ pub fn complaints(passage: Passage, differences: &Differences, excluded: &BTreeS
         let _ = writeln!(text, "  {}, line {line}: {difference}", passage.name());
     }
     for line in excluded.iter().filter(|line| !differences.contains_key(line)) {
-        let _ = writeln!(text, "  {}, line {line}: it holds, so it must no longer stand in exclusions.toml", passage.name());
+        let _ = writeln!(
+            text,
+            "  {}, line {line}: it holds, so it must no longer stand in exclusions.toml",
+            passage.name()
+        );
     }
     text
 }

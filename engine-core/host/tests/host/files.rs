@@ -130,7 +130,7 @@ fn a_host_works_on_a_thread_of_another_runtime() {
 fn a_directory_of_many_files_is_listed_completely() {
     let directory = tempfile::tempdir().unwrap();
     let mut expected = vec![".".to_owned(), "..".to_owned()];
-    for index in 0..20_000 {
+    for index in 0..5_000 {
         let name = format!("file-{index:05}");
         fs::write(directory.path().join(&name), b"").unwrap();
         expected.push(name);
@@ -190,11 +190,13 @@ fn everything_in_a_directory_is_listed_whatever_it_is() {
 }
 
 #[test]
-fn a_name_that_is_not_utf8() {
+fn a_name_that_is_not_utf8_makes_its_directory_unlistable_but_nothing_else() {
     use std::os::unix::ffi::OsStrExt as _;
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join(std::ffi::OsStr::from_bytes(b"latin-\xe9")), b"").unwrap();
     fs::write(directory.path().join("plain"), b"").unwrap();
     let mut guest = Guest::new(&preopened(&[(directory.path(), "/", "rw")], ""));
-    assert_eq!(guest.list_directory(3, 4096), Ok(vec![]));
+    // WASI's names are UTF-8. Leaving it out would be a lie, and a made-up name would open nothing.
+    assert_eq!(guest.list_directory(3, 4096), Err(25));
+    assert!(guest.open(3, "plain", 0, READ).is_ok());
 }

@@ -28,8 +28,11 @@ fn descriptor(kind: u8, fd: u64) -> [u8; 48] {
     subscription
 }
 
-/// Polls and returns (index of the subscription, type, bytes, flags) of each event.
-fn poll(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Result<Vec<(u64, u8, u64, u8)>, u64>, Ending> {
+/// (Index of the subscription, type, bytes, flags).
+type Event = (u64, u8, u64, u8);
+
+/// Polls and returns what has happened.
+fn poll(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Result<Vec<Event>, u64>, Ending> {
     for (index, subscription) in (0u64..).zip(subscriptions) {
         let mut subscription = *subscription;
         subscription[..8].copy_from_slice(&(index + 100).to_le_bytes());

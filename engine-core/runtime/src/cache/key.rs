@@ -1,21 +1,20 @@
 //! What an artifact is found by: a digest of everything that it was made from.
 
-use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// SHA-256 over the module, the guard's version and options, and the engine's fingerprint.
+/// BLAKE3 over the module, the guard's version and options, and the engine's fingerprint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
     /// The key of these parts, in this order. Each part's length is part of the digest, so that no two lists collide.
     pub(crate) fn of(parts: &[&[u8]]) -> Self {
-        let mut digest = Sha256::new();
+        let mut hasher = blake3::Hasher::new();
         for part in parts {
-            digest.update(part.len().to_le_bytes());
-            digest.update(part);
+            hasher.update(&part.len().to_le_bytes());
+            hasher.update(part);
         }
-        Self(digest.finalize().into())
+        Self(hasher.finalize().into())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

@@ -1,6 +1,6 @@
 //! The front-end `wasm-run`: the program as its users have it.
 
-use super::{Observed, Stage, read_report, started};
+use super::{Observed, Report, Stage, read_report, started};
 use crate::Result;
 use crate::case::Case;
 use crate::pair::Pair;
@@ -65,12 +65,22 @@ pub(super) fn run(case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
     }
     let ended = started(command, case, stage, case.header.interrupt.as_ref())?;
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let report = read_report(&report)?;
+    let (mut stdout, mut stderr) = (ended.stdout, ended.stderr);
+    // What a spec has captured is in the report and nowhere else.
+    if let Some(Report::Outcome(outcome)) = &report {
+        for (stream, captured) in [(&mut stdout, &outcome.stdout), (&mut stderr, &outcome.stderr)] {
+            if let Some(captured) = captured {
+                stream.clone_from(&captured.bytes);
+            }
+        }
+    }
     Ok(Observed {
-        report: read_report(&report)?,
+        report,
         code: ended.status.code().and_then(|code| u8::try_from(code).ok()),
         signal: ended.status.signal(),
-        stdout: ended.stdout,
-        stderr: ended.stderr,
+        stdout,
+        stderr,
         said,
         took: ended.took,
     })

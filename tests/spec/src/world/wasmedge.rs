@@ -75,7 +75,7 @@ impl Compiler {
 
 fn failure(ending: Ending) -> Failure {
     match ending {
-        Ending::Trap(trap) => match trap.kind() {
+        Ending::Trap(trap) => match trap.kind {
             TrapKind::UncaughtException => Failure::Exception,
             TrapKind::StackOverflow => Failure::Exhausted,
             kind => Failure::Trap(format!("{kind:?}")),

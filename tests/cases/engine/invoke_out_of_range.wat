@@ -1,0 +1,18 @@
+;;! about = "an argument that does not fit its type"
+;;!
+;;! [spec.entry.invoke]
+;;! name = "add"
+;;! args = ["1", "4294967296"]
+;;!
+;;! [expect]
+;;! error = "invalid-input"
+;;! mentions = ["4294967296"]
+
+(module
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "mixed") (param i64 f32 f64) (result f64)
+    (f64.add (local.get 2) (f64.add (f64.promote_f32 (local.get 1)) (f64.convert_i64_s (local.get 0)))))
+  (func (export "swap") (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+  (func (export "nothing"))
+  (func (export "vector") (param v128))
+  (memory (export "memory") 1))
