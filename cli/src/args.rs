@@ -15,12 +15,22 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use wasmrt_model::EngineChoice;
 
+/// The name of the program, whatever the file is called.
+const NAME: &str = "wasm-run";
+
+/// Help is not set wider than this.
+const WIDEST: usize = 110;
+
+/// The words that are commands when they come first, but for `run`.
+const COMMANDS: [&str; 9] =
+    ["compile", "inspect", "engines", "doctor", "cache", "completions", "man", "schema", "help"];
+
 /// Runs WebAssembly programs in a sandbox that is the same on every engine.
 ///
 /// A guest gets nothing that is not named: no files, no environment variables, no network. It runs in a process of its own,
 /// under limits that do not depend on the engine.
 #[derive(Debug, Parser)]
-#[command(name = "wasm-run", version, max_term_width = 110, subcommand_required = true, args_override_self = true)]
+#[command(name = NAME, bin_name = NAME, version, max_term_width = WIDEST, subcommand_required = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,11 +39,6 @@ struct Cli {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a module; `run` can be left out
-    ///
-    /// Runs a module to its end. Options come before MODULE; all that follows it belongs to the guest, also what begins
-    /// with a dash.
-    #[command(override_usage = help::RUN_USAGE, after_long_help = help::epilogue(), args_override_self = true)]
     Run(Box<RunArgs>),
     /// Compile modules to native code, for later runs
     ///
@@ -162,24 +167,33 @@ pub(crate) struct ManArgs {
 /// Wrong usage, and the texts of `--help` and `--version`: the error says which, and where it goes.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, clap::Error> {
     let mut words: Vec<OsString> = words.collect();
-    let first = words.get(1).and_then(|word| word.to_str());
-    if matches!(first, None | Some("-h" | "--help" | "help")) {
-        let matches = whole_command().arg_required_else_help(true).try_get_matches_from(words)?;
-        return Cli::from_arg_matches(&matches).map(|cli| cli.command);
-    }
-    let mut command = Cli::command();
-    let is_command = first.is_some_and(|word| command.find_subcommand(word).is_some());
-    if !is_command && !matches!(first, Some("-V" | "--version")) {
-        words.insert(1, "run".into());
-    }
-    let matches = command.try_get_matches_from_mut(words)?;
-    Cli::from_arg_matches(&matches).map(|cli| cli.command).map_err(|error| error.format(&mut command))
+    let command = match words.get(1).and_then(|word| word.to_str()) {
+        None | Some("-h" | "--help" | "help") => whole_command().arg_required_else_help(true),
+        Some("-V" | "--version") => Cli::command(),
+        Some(word) if COMMANDS.contains(&word) => Cli::command(),
+        word => {
+            if word == Some("run") {
+                words.remove(1);
+            }
+            return parse_run(words);
+        }
+    };
+    let matches = command.try_get_matches_from(words)?;
+    Cli::from_arg_matches(&matches).map(|cli| cli.command)
+}
+
+/// Reads the words of a run. Making the whole tree takes longer than all else that is done before a guest starts.
+fn parse_run(words: Vec<OsString>) -> Result<Command, clap::Error> {
+    let command = RunArgs::augment_args(clap::Command::new(NAME)).bin_name(NAME).max_term_width(WIDEST);
+    let matches = command.try_get_matches_from(words)?;
+    RunArgs::from_arg_matches(&matches).map(|args| Command::Run(Box::new(args)))
 }
 
 /// The whole command line in one tree, with the options of `run` also at its top: for help, manual and completions.
 pub(crate) fn whole_command() -> clap::Command {
     let command = Cli::command();
-    let about = (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned().unwrap_or_default());
+    let about =
+        (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned().unwrap_or_default());
     RunArgs::augment_args(command)
         .about(about.0)
         .long_about(about.1)

@@ -44,7 +44,9 @@ fn line(source: &ModuleSource, compiled: &Compiled) -> String {
     let name = source.name();
     let code = quantity::size(*code_bytes);
     match elapsed {
-        Some(elapsed) => format!("{}: {engine}, {tier}, {code} in {}\n", output::printable(&name), quantity::time(*elapsed)),
+        Some(elapsed) => {
+            format!("{}: {engine}, {tier}, {code} in {}\n", output::printable(&name), quantity::time(*elapsed))
+        }
         None => format!("{}: {engine}, {tier}, {code}, in the cache already\n", output::printable(&name)),
     }
 }

@@ -29,10 +29,15 @@ impl Ending {
             ExitStatus::Trapped { trap } => Some(of_trap(trap)),
             ExitStatus::LimitReached { limit } => Some(of_limit(*limit, limits)),
             ExitStatus::Signaled { signal } if ASKED_FOR.contains(signal) => None,
-            ExitStatus::Signaled { signal } => Some(Self::new(format!("the guest was ended by {}", name_of(*signal)), None)),
+            ExitStatus::Signaled { signal } => {
+                Some(Self::new(format!("the guest was ended by {}", name_of(*signal)), None))
+            }
             ExitStatus::EngineCrashed { signal } => Some(Self::new(
                 format!("the engine {} crashed with {}", outcome.engine, name_of(*signal)),
-                Some("the guest was alone in its process and gained nothing; another --engine or --aot may run it".to_owned()),
+                Some(
+                    "the guest was alone in its process and gained nothing; another --engine or --aot may run it"
+                        .to_owned(),
+                ),
             )),
             other => Some(Self::new(other.to_string(), None)),
         }
@@ -134,7 +139,9 @@ mod tests {
             output_bytes: Some(Limit::At(Bytes(1024))),
             ..LimitsSpec::default()
         };
-        for (limit, value) in [(LimitKind::WallTime, "1s"), (LimitKind::OutputBytes, "1KiB"), (LimitKind::Memory, "512MiB")] {
+        for (limit, value) in
+            [(LimitKind::WallTime, "1s"), (LimitKind::OutputBytes, "1KiB"), (LimitKind::Memory, "512MiB")]
+        {
             let ending = ending(ExitStatus::LimitReached { limit }, &limits).unwrap();
             assert!(ending.headline.contains(value), "{ending:?}");
             assert!(ending.hint.is_some_and(|hint| hint.contains("--")));
@@ -144,7 +151,9 @@ mod tests {
     #[test]
     fn who_ended_it_knows_why() {
         let none = LimitsSpec::default();
-        for status in [ExitStatus::Exited { code: 3 }, ExitStatus::Signaled { signal: 2 }, ExitStatus::Signaled { signal: 15 }] {
+        for status in
+            [ExitStatus::Exited { code: 3 }, ExitStatus::Signaled { signal: 2 }, ExitStatus::Signaled { signal: 15 }]
+        {
             assert_eq!(ending(status, &none), None);
         }
         assert!(ending(ExitStatus::Signaled { signal: 9 }, &none).is_some());

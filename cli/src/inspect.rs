@@ -93,7 +93,10 @@ fn describe_engines(text: &mut String, inspection: &Inspection) {
     let rows = inspection.engines.iter().map(|verdict| (verdict.engine.to_string(), verdict_of(verdict)));
     columns(text, "  ", rows.collect());
     match (&inspection.auto, &inspection.unresolved) {
-        (_, Some(unresolved)) => line!(text, "no engine starts it: {}", one_line(unresolved)),
+        (_, Some(unresolved)) => {
+            line!(text, "no engine starts it:");
+            unresolved.lines().for_each(|line| line!(text, "  {line}"));
+        }
         (Some(engine), None) => line!(text, "auto takes {engine}"),
         (None, None) => line!(text, "auto takes none"),
     }

@@ -33,7 +33,11 @@ fn page(command: clap::Command, about_running: bool) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    if about_running {
+        synopsis(&mut page)?;
+    } else {
+        man.render_synopsis_section(&mut page)?;
+    }
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if has_commands {
@@ -45,6 +49,17 @@ fn page(command: clap::Command, about_running: bool) -> io::Result<Vec<u8>> {
         list_section("EXAMPLES", help::EXAMPLES, &mut page)?;
     }
     Ok(page)
+}
+
+/// The usage in its own words: a list of forty options tells nobody how to begin.
+fn synopsis(page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for line in help::USAGE.lines() {
+        roff.text([roman(line.trim_start())]);
+        roff.control("br", []);
+    }
+    roff.to_writer(page)
 }
 
 fn list_section(title: &str, rows: &[(&str, &str)], page: &mut Vec<u8>) -> io::Result<()> {

@@ -80,8 +80,11 @@ pub(crate) fn read(source: &ModuleSource, limit: Limit<Bytes>) -> Result<Module>
 fn read_stdin(limit: Limit<Bytes>) -> Result<Vec<u8>> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        return Err(Error::new(ErrorKind::InvalidInput, "the module is to come from standard input, which is a terminal")
-            .with_hint("pipe a module into it, or name a file"));
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the module is to come from standard input, which is a terminal",
+        )
+        .with_hint("pipe a module into it, or name a file"));
     }
     read_bounded(stdin.lock(), 0, limit).map_err(|failure| failure.into_error("standard input"))
 }
@@ -165,9 +168,9 @@ fn is_named_as_text(source: &ModuleSource) -> bool {
 fn from_text(source: &ModuleSource, text: &[u8]) -> Result<Vec<u8>> {
     let name = source.name();
     let binary = wat::Parser::new().parse_bytes(Some(Path::new(&name)), text);
-    binary.map(std::borrow::Cow::into_owned).map_err(|error| {
-        Error::new(ErrorKind::InvalidModule, format!("the text in '{name}' is not valid: {error}"))
-    })
+    binary
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|error| Error::new(ErrorKind::InvalidModule, format!("the text in '{name}' is not valid: {error}")))
 }
 
 #[cfg(test)]
@@ -176,7 +179,8 @@ mod tests {
 
     #[test]
     fn the_guest_learns_no_directory() {
-        for (path, name) in [("app.wasm", "app.wasm"), ("/srv/private/app.wasm", "app.wasm"), ("./x", "x"), ("-", "-")] {
+        for (path, name) in [("app.wasm", "app.wasm"), ("/srv/private/app.wasm", "app.wasm"), ("./x", "x"), ("-", "-")]
+        {
             assert_eq!(ModuleSource::new(path).guest_name(), name);
         }
     }

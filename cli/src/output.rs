@@ -78,7 +78,12 @@ pub(crate) fn note(text: &str, hint: Option<&str>) {
 }
 
 fn say(style: Style, kind: &str, text: &str, details: &[String], hint: Option<&str>) {
-    let mut lines = format!("{style}{NAME}:{style:#} {kind}{}\n", printable(text));
+    let mut lines = format!("{style}{NAME}:{style:#} {kind}");
+    // Only whole messages begin at the margin: a name with a line break in it cannot look like another one.
+    for (index, line) in printable(text).lines().enumerate() {
+        let indent = if index > 0 && !line.starts_with(' ') { "  " } else { "" };
+        lines.push_str(&format!("{indent}{line}\n"));
+    }
     for detail in details {
         lines.push_str(&format!("  {}\n", printable(detail)));
     }
@@ -151,11 +156,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
-    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        if steers(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
-        safe
-    })
-    .into()
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut safe, c| {
+            if steers(c) {
+                safe.extend(c.escape_unicode())
+            } else {
+                safe.push(c)
+            }
+            safe
+        })
+        .into()
 }
 
 #[cfg(test)]

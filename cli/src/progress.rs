@@ -57,7 +57,9 @@ impl Progress {
     fn show(&mut self, elapsed: Duration) {
         let Some(compiling) = self.compiling else { return };
         match (&self.shown, self.way) {
-            (Shown::Nothing, Way::Bar) if elapsed >= BAR_AFTER => self.shown = Shown::Bar(bar(&self.module, &compiling)),
+            (Shown::Nothing, Way::Bar) if elapsed >= BAR_AFTER => {
+                self.shown = Shown::Bar(bar(&self.module, &compiling))
+            }
             (Shown::Nothing, Way::Lines) if elapsed >= LINE_AFTER => {
                 let limit = compiling.time_limit.map(|limit| format!(", for {} at most", quantity::time(limit)));
                 let what = what(&self.module, &compiling);
@@ -138,7 +140,11 @@ impl Observer for Progress {
                 error.hint(),
             ),
             Note::InterpretedForLong { engine, cpu_time } => output::note(
-                &format!("{engine} interpreted {} for {}; native code is much faster", self.module, quantity::time(*cpu_time)),
+                &format!(
+                    "{engine} interpreted {} for {}; native code is much faster",
+                    self.module,
+                    quantity::time(*cpu_time)
+                ),
                 Some(&format!(
                     "make it once with 'wasm-run compile --engine {engine} {}' and the limits of this run, or take --aot always",
                     self.module
@@ -155,8 +161,7 @@ mod tests {
 
     #[test]
     fn a_progress_says_nothing_before_its_time() {
-        let mut progress =
-            Progress { module: "m".to_owned(), way: Way::Lines, compiling: None, shown: Shown::Nothing };
+        let mut progress = Progress { module: "m".to_owned(), way: Way::Lines, compiling: None, shown: Shown::Nothing };
         progress.compile_running(Duration::from_secs(5));
         assert!(matches!(progress.shown, Shown::Nothing));
     }

@@ -37,11 +37,7 @@ pub(crate) struct ReportedError {
 
 impl ReportedError {
     pub(crate) fn new(error: &Error) -> Self {
-        Self {
-            kind: error.kind().as_str(),
-            message: output::sentence(error),
-            hint: error.hint().map(str::to_owned),
-        }
+        Self { kind: error.kind().as_str(), message: output::sentence(error), hint: error.hint().map(str::to_owned) }
     }
 }
 
@@ -60,11 +56,15 @@ impl<'a> Report<'a> {
     /// # Errors
     /// When the file cannot be written. What was there before is then still there.
     pub(crate) fn write(&self, target: &ReportTarget) -> Result<()> {
-        let failed = |source: serde_json::Error| Error::new(ErrorKind::Internal, "cannot make a report").with_source(source);
+        let failed =
+            |source: serde_json::Error| Error::new(ErrorKind::Internal, "cannot make a report").with_source(source);
         match target {
             ReportTarget::Stderr => {
                 let line = serde_json::to_string(self).map_err(failed)? + "\n";
-                io::stderr().lock().write_all(line.as_bytes()).map_err(|source| Error::io("cannot report to stderr", source))
+                io::stderr()
+                    .lock()
+                    .write_all(line.as_bytes())
+                    .map_err(|source| Error::io("cannot report to stderr", source))
             }
             ReportTarget::File(path) => {
                 let text = serde_json::to_string_pretty(self).map_err(failed)? + "\n";
@@ -87,7 +87,8 @@ pub(crate) fn check(target: &ReportTarget) -> Result<()> {
     }
     let directory = directory_of(path);
     fs::metadata(directory).map(drop).map_err(|source| {
-        Error::io(format!("there is no directory for the report '{name}'"), source).with_hint("make the directory first")
+        Error::io(format!("there is no directory for the report '{name}'"), source)
+            .with_hint("make the directory first")
     })
 }
 

@@ -93,7 +93,10 @@ fn refuse_what_nobody_enforces(args: &RunArgs) -> Result<()> {
     if let Some(publish) = args.grants.publish.first() {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("--publish {} cannot be carried out: ports of guests are not forwarded in this version", publish.text),
+            format!(
+                "--publish {} cannot be carried out: ports of guests are not forwarded in this version",
+                publish.text
+            ),
         )
         .with_hint("leave it out; over stdin and stdout the guest can be reached"));
     }
@@ -132,7 +135,11 @@ fn apply_program(args: &RunArgs, module: &ModuleSource, guest_args: Vec<String>,
     let specified_name = specified.next();
     let name = typed.arg0.clone().or(specified_name).unwrap_or_else(|| module.guest_name());
     spec.args = std::iter::once(name).collect();
-    if program_args.is_empty() { spec.args.extend(specified) } else { spec.args.extend(program_args) }
+    if program_args.is_empty() {
+        spec.args.extend(specified)
+    } else {
+        spec.args.extend(program_args)
+    }
     Ok(())
 }
 

@@ -76,7 +76,10 @@ impl Finished {
     fn tell_notes(&self) {
         match self.outcome.status {
             ExitStatus::Exited { code } if code > u32::from(u8::MAX) => output::note(
-                &format!("the guest exited with {code}; a process can only end with its low 8 bits, {}", code.to_le_bytes()[0]),
+                &format!(
+                    "the guest exited with {code}; a process can only end with its low 8 bits, {}",
+                    code.to_le_bytes()[0]
+                ),
                 None,
             ),
             _ => {}

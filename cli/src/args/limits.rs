@@ -11,34 +11,33 @@ use wasmrt_model::{Limit, LimitsSpec};
 pub(crate) struct CodeLimitArgs {
     /// Memory of the guest, such as 64m or 1.5g
     ///
-    /// The sum of the guest's linear memories: a size such as 64m, 64MiB or 1.5g, or 'unlimited'. A guest that asks for more is told
-    /// that there is none. Default: 512MiB.
+    /// All of its linear memories together; 'unlimited' is possible here and below. A guest that asks for more is told that there is
+    /// none. Default: 512MiB.
     #[arg(short, long, value_name = "SIZE")]
     pub(crate) memory: Option<Limit<Bytes>>,
     /// Elements of all tables of the guest
     ///
-    /// The sum of the sizes of the guest's tables, or 'unlimited'. Default: 1048576.
+    /// Their sum. A guest that asks for more is told that there are none. Default: 1048576.
     #[arg(long, value_name = "COUNT")]
     pub(crate) table_elements: Option<Limit<Count>>,
     /// How deep calls of the guest may be nested
     ///
-    /// How many calls of the guest may be nested. Going deeper is a trap. Default: unlimited (the engine's stack still bounds it).
+    /// Going deeper is a trap. Default: unlimited (the engine's stack still bounds it).
     #[arg(long, value_name = "COUNT")]
     pub(crate) call_depth: Option<Limit<Count>>,
     /// How much the guest may execute, in units of fuel
     ///
-    /// How much the guest may execute, in units of fuel. They are counted in the same way on every engine, so a program uses the
-    /// same number everywhere. Default: unlimited.
+    /// It is counted in the same way on every engine, so a program uses the same fuel everywhere. Default: unlimited.
     #[arg(long, value_name = "COUNT")]
     pub(crate) fuel: Option<Limit<Count>>,
     /// Size of the module
     ///
-    /// The largest module that is read, or 'unlimited'. Default: 256MiB.
+    /// A larger one is refused before it is read. Default: 256MiB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_module_size: Option<Limit<Bytes>>,
     /// Time for compiling the module
     ///
-    /// The time that compiling may take, such as 90s or 5min, or 'unlimited'. Default: 120s.
+    /// Such as 90s or 5min. Default: 120s.
     #[arg(long, value_name = "TIME")]
     pub(crate) compile_timeout: Option<Limit<Span>>,
 }
@@ -49,35 +48,32 @@ pub(crate) struct CodeLimitArgs {
 pub(crate) struct RunLimitArgs {
     /// Wall-clock time of the run, such as 500ms, 10s or 1h30m
     ///
-    /// The time that the run may take, whatever the guest does or waits for: 500ms, 10s, 1h30m, a number of seconds, or 'unlimited'.
-    /// Compiling is not counted. Default: unlimited.
+    /// It passes whatever the guest does or waits for. A bare number is seconds. Compiling is not counted. Default: unlimited.
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<Limit<Span>>,
     /// Processor time of the run
     ///
-    /// The processor time that the run may use, user and system together. Default: unlimited.
+    /// User and system time together. Default: unlimited.
     #[arg(long, value_name = "TIME")]
     pub(crate) cpu_time: Option<Limit<Span>>,
     /// How many processors at a time (not enforced here: refused)
     ///
-    /// How many processors the guest may use at a time. Enforcing this takes a cgroup, which wasm-run does not make; so it is
-    /// refused, with what works instead.
+    /// Known from docker. Enforcing it takes a cgroup, which wasm-run does not make; so it is refused, with what works instead.
     #[arg(long, value_name = "NUMBER", value_parser = values::cpus)]
     pub(crate) cpus: Option<String>,
     /// Bytes written to stdout and stderr together
     ///
-    /// How much the guest may write to its standard output and standard error together. Default: unlimited (64MiB when a spec captures
-    /// one of them).
+    /// Default: unlimited (64MiB when a spec captures one of them).
     #[arg(long, value_name = "SIZE")]
     pub(crate) output_limit: Option<Limit<Bytes>>,
     /// Bytes written to files
     ///
-    /// How much the guest may write to files, counting what it writes and by what it extends them. Default: unlimited.
+    /// What is written counts, and by what files are extended. Default: unlimited.
     #[arg(long, value_name = "SIZE")]
     pub(crate) write_limit: Option<Limit<Bytes>>,
     /// Files, directories and sockets open at once
     ///
-    /// How many files, directories and sockets the guest may hold open at once, its standard streams included. Default: 256.
+    /// Its standard streams and volumes count. Default: 256.
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_files: Option<Limit<Count>>,
 }

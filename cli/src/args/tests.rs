@@ -27,8 +27,18 @@ fn the_tree_is_consistent() {
 }
 
 #[test]
+fn every_command_is_known_by_name() {
+    let command = Cli::command();
+    let names: Vec<&str> =
+        command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "run").collect();
+    assert_eq!(names, COMMANDS[..COMMANDS.len() - 1]);
+    assert_eq!(COMMANDS[COMMANDS.len() - 1], "help");
+}
+
+#[test]
 fn run_can_be_left_out() {
-    for words in [&["app.wasm", "a"][..], &["run", "app.wasm", "a"], &["-q", "app.wasm", "a"], &["--", "app.wasm", "a"]] {
+    for words in [&["app.wasm", "a"][..], &["run", "app.wasm", "a"], &["-q", "app.wasm", "a"], &["--", "app.wasm", "a"]]
+    {
         assert_eq!(run_args(words).module_and_args, ["app.wasm", "a"], "{words:?}");
     }
     assert!(matches!(parse_words(&["engines"]), Ok(Command::Engines(_))));
@@ -124,7 +134,9 @@ fn places() -> Vec<String> {
     let spec = serde_json::to_value(RunSpec::default()).unwrap();
     for (name, value) in spec.as_object().unwrap() {
         match value {
-            Value::Object(fields) if name != "limits" => places.extend(fields.keys().map(|field| format!("/{name}/{field}"))),
+            Value::Object(fields) if name != "limits" => {
+                places.extend(fields.keys().map(|field| format!("/{name}/{field}")))
+            }
             _ if name == "limits" => {}
             _ => places.push(format!("/{name}")),
         }

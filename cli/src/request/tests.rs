@@ -32,14 +32,18 @@ fn flags_win_over_a_spec() {
     let untouched = request(&["--spec", path, "x.wasm"]).unwrap().spec;
     assert_eq!(untouched, read_spec(spec.path()).unwrap());
 
-    let words = ["--spec", path, "--engine", "wasmtime", "-m", "1m", "-e", "A=2", "-e", "C=2", "-e", "B", "x.wasm", "c"];
+    let words =
+        ["--spec", path, "--engine", "wasmtime", "-m", "1m", "-e", "A=2", "-e", "C=2", "-e", "B", "x.wasm", "c"];
     let merged = request(&words).unwrap().spec;
     assert_eq!(merged.engine, EngineChoice::Named(EngineName::Wasmtime));
     assert_eq!(merged.limits.memory_bytes, Some(Limit::At(Bytes::mebi(1))));
     assert_eq!(merged.limits.fuel, untouched.limits.fuel);
     assert_eq!(merged.stdio, untouched.stdio);
     assert_eq!(merged.args, ["name", "c"]);
-    assert_eq!(merged.env.set.into_iter().collect::<Vec<_>>(), [("A", "2"), ("C", "2")].map(|(n, v)| (n.into(), v.into())));
+    assert_eq!(
+        merged.env.set.into_iter().collect::<Vec<_>>(),
+        [("A", "2"), ("C", "2")].map(|(n, v)| (n.into(), v.into()))
+    );
     assert_eq!(merged.env.inherit, ["B"]);
 }
 

@@ -133,7 +133,11 @@ fn completions_are_scripts_that_their_shells_read() {
         if has(shell) {
             let path = room.write(shell, &script);
             let output = Command::new(shell).args(check).arg(path).output().unwrap();
-            assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success() && output.stderr.is_empty(),
+                "{shell}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 }

@@ -29,7 +29,13 @@ fn wrong_usage_is_125() {
 #[test]
 fn a_module_that_is_not_there_is_127() {
     let room = Room::new();
-    for words in [&["absent.wasm"][..], &["inspct"], &["/nowhere/app.wasm"], &["inspect", "absent.wasm"], &["compile", "absent.wasm"]] {
+    for words in [
+        &["absent.wasm"][..],
+        &["inspct"],
+        &["/nowhere/app.wasm"],
+        &["inspect", "absent.wasm"],
+        &["compile", "absent.wasm"],
+    ] {
         let ended = room.run(words).expect(127);
         assert_eq!(ended.said(), 1);
         assert!(ended.stderr.contains(words[words.len() - 1]) && ended.stderr.contains("hint:"), "{ended:?}");
@@ -120,7 +126,10 @@ fn names_from_a_module_cannot_steer_the_terminal() {
     for words in [&["hostile.wat"][..], &["inspect", "hostile.wat"]] {
         let ended = room.run(words);
         assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'), "{ended:?}");
-        assert!(!ended.stdout.lines().chain(ended.stderr.lines()).any(|line| line.starts_with("wasm-run: all")), "{ended:?}");
+        assert!(
+            !ended.stdout.lines().chain(ended.stderr.lines()).any(|line| line.starts_with("wasm-run: all")),
+            "{ended:?}"
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 fn a_report_tells_how_the_guest_ended() {
     let room = Room::with("hello.wat", guests::HELLO);
     for engine in engines() {
-        let ended = room.run_on(engine, &["--report", "report.json", "hello.wat"]).expect(0);
+        let ended = room.run_on(engine, &["-q", "--report", "report.json", "hello.wat"]).expect(0);
         assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("hello\n", ""));
         let report: Value = serde_json::from_str(&room.read("report.json")).unwrap();
         assert_eq!(report["module"], "hello.wat");
@@ -77,9 +77,9 @@ fn a_report_takes_the_place_of_a_file_and_of_nothing_else() {
     std::os::unix::fs::symlink("real.json", room.path("link.json")).unwrap();
     room.run(&["--report", "link.json", "hello.wat"]).expect(0);
     assert!(room.path("link.json").is_symlink() && room.read("real.json").starts_with('{'));
-    let leftovers = std::fs::read_dir(room.path(".")).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".wasm-run")
-    });
+    let leftovers = std::fs::read_dir(room.path("."))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".wasm-run"));
     assert_eq!(leftovers.count(), 0);
 
     let ended = room.run(&["--report", "/dev/stdout", "hello.wat"]).expect(0);

@@ -9,7 +9,7 @@ fn a_module_runs_with_and_without_the_word_run() {
     for engine in engines() {
         for words in [&["hello.wat"][..], &["./hello.wat"], &["--", "hello.wat"]] {
             let ended = room.run_on(engine, words).expect(0);
-            assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("hello\n", ""), "{engine} {words:?}");
+            assert_eq!((ended.stdout.as_str(), ended.said()), ("hello\n", 0), "{engine} {words:?}");
         }
     }
     assert_eq!(room.run(&["run", "hello.wat"]).expect(0).stdout, "hello\n");
@@ -40,7 +40,19 @@ fn only_named_variables_reach_the_guest() {
     room.write("variables", "# a comment\nFROM_FILE=1\nBOTH=file\nPASSED\n");
     for engine in engines() {
         let mut command = room.command(&[
-            "--engine", engine, "--env-file", "variables", "-e", "BOTH=flag", "-e", "ALSO", "-e", "ABSENT", "-e", "EMPTY=", "environment.wat",
+            "--engine",
+            engine,
+            "--env-file",
+            "variables",
+            "-e",
+            "BOTH=flag",
+            "-e",
+            "ALSO",
+            "-e",
+            "ABSENT",
+            "-e",
+            "EMPTY=",
+            "environment.wat",
         ]);
         command.env("PASSED", "p=1").env("ALSO", "a").env("SECRET", "s").env_remove("ABSENT");
         let output = command.output().unwrap();
@@ -57,7 +69,9 @@ fn a_volume_is_written_unless_it_is_for_reading() {
     let room = Room::with("make.wat", guests::MAKE_FILE);
     for engine in engines() {
         for (index, words) in
-            [&["-v", "data:/data"][..], &["-v", "data:/data:rw"], &["--dir", "data"], &["--dir", "data::/d::rw"]].iter().enumerate()
+            [&["-v", "data:/data"][..], &["-v", "data:/data:rw"], &["--dir", "data"], &["--dir", "data::/d::rw"]]
+                .iter()
+                .enumerate()
         {
             std::fs::create_dir(room.path("data")).unwrap();
             room.run_on(engine, &[words, &["make.wat"][..]].concat()).expect(0);

@@ -21,7 +21,7 @@ fn a_signal_ends_the_guest_with_its_own_code() {
     let room = Room::with("spin.wat", guests::SPIN);
     for engine in engines() {
         for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
-            let mut child = started(&room, &["--engine", engine, "--report", "r.json", "spin.wat"]);
+            let mut child = started(&room, &["-q", "--engine", engine, "--report", "r.json", "spin.wat"]);
             kill_process(Pid::from_child(&child), signal).unwrap();
             assert_eq!(child.wait().unwrap().code(), Some(code), "{engine} {signal:?}");
             let mut stderr = String::new();

@@ -15,7 +15,7 @@ fn streams_are_the_callers_by_default() {
         command.stdin(std::fs::File::open(room.path("input")).unwrap());
         assert!(command.output().unwrap().stdout == input, "{engine}");
     }
-    assert_eq!(Room::with("c.wat", guests::COMPLAIN).run(&["c.wat"]).expect(0).stderr, "oops\n");
+    assert_eq!(Room::with("c.wat", guests::COMPLAIN).run(&["-q", "c.wat"]).expect(0).stderr, "oops\n");
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn streams_can_be_files_or_nothing() {
     assert_eq!(room.run_with_input(&["--stdin", "inherit", "cat.wat"], b"read").expect(0).stdout, "read");
 
     room.write("complain.wat", guests::COMPLAIN);
-    let ended = room.run(&["--stderr", "errors.txt", "complain.wat"]).expect(0);
+    let ended = room.run(&["-q", "--stderr", "errors.txt", "complain.wat"]).expect(0);
     assert_eq!((ended.stderr.as_str(), room.read("errors.txt").as_str()), ("", "oops\n"));
     room.run(&["--stdin", "absent.txt", "cat.wat"]).expect(127);
     room.run(&["--stdout", "no/such/directory", "cat.wat"]).expect(127);

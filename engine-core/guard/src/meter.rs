@@ -160,3 +160,6 @@ fn unused(name: &str, taken: &[&str]) -> String {
     }
     candidate
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use wasmrt_model::{Error, Trap, TrapKind};
 pub(crate) struct Errno(pub(crate) u16);
 
 impl Errno {
+    pub(crate) const ACCES: Self = Self(2);
     pub(crate) const AGAIN: Self = Self(6);
     pub(crate) const BADF: Self = Self(8);
     pub(crate) const BUSY: Self = Self(10);

@@ -11,6 +11,12 @@ use std::sync::atomic::Ordering;
 use wasmrt_model::LimitKind;
 use wasmrt_model::backend::Ending;
 
+/// Where the newer layout of a file's attributes has its type.
+const FILE_TYPE_AT: usize = 16;
+const BLOCK_DEVICE_TYPE: u8 = 1;
+const CHARACTER_DEVICE_TYPE: u8 = 2;
+const DIRECTORY_TYPE: u8 = 3;
+
 impl Host {
     /// `path_open` in a directory of the host.
     pub(crate) fn open_in_directory(&mut self, memory: &mut [u8], args: &[u64], preopen: usize) -> Answer {
@@ -20,21 +26,43 @@ impl Host {
         self.inner.call(Function::PathOpen, Abi::Snapshot1, memory, args, &self.waiter)?;
         let fd = read_u32(memory, opened_at)?;
         let flags = word(args[4]);
-        // A directory has no position.
-        let descriptor = match self.file_position(fd) {
+        let descriptor = match self.inner_stat(fd).map(|stat| stat[FILE_TYPE_AT]) {
+            Ok(DIRECTORY_TYPE) => Descriptor::Directory { preopen },
+            // Granting a directory grants no devices, whoever has put them there.
+            Ok(BLOCK_DEVICE_TYPE | CHARACTER_DEVICE_TYPE) => {
+                self.inner_close(fd)?;
+                return Err(Errno::ACCES.into());
+            }
             Ok(_) => Descriptor::File(OpenFile {
                 writable: args[5] & open_flags::RIGHT_FD_WRITE != 0
                     || flags & (open_flags::CREATE | open_flags::TRUNCATE) != 0,
                 append: word(args[7]) & open_flags::APPEND != 0,
                 known_size: 0,
             }),
-            Err(_) => Descriptor::Directory { preopen },
+            Err(stop) => {
+                self.inner_close(fd)?;
+                return Err(stop);
+            }
         };
         self.descriptors.insert(fd, descriptor);
         if flags & open_flags::TRUNCATE != 0 {
             self.forget_sizes();
         }
         Ok(())
+    }
+
+    /// `path_remove_directory`. The inner function takes no slashes behind the name, which for a directory mean nothing.
+    pub(crate) fn remove_directory(&mut self, memory: &mut [u8], args: &[u64]) -> Answer {
+        let (pointer, mut length) = (word(args[1]), word(args[2]));
+        let path = &memory[range(memory, pointer, length)?];
+        let slashes = path.iter().rev().take_while(|byte| **byte == b'/').count();
+        let slashes = u32::try_from(slashes).map_err(|_| Errno::OVERFLOW)?;
+        // Nothing but slashes is a name that the inner function refuses as it is.
+        if slashes < length {
+            length -= slashes;
+        }
+        let args = [args[0], args[1], u64::from(length)];
+        self.inner.call(Function::PathRemoveDirectory, Abi::Snapshot1, memory, &args, &self.waiter)
     }
 
     /// `fd_read` and `fd_pread` of a file. The inner function fills the first buffer that is not empty.

@@ -200,6 +200,7 @@ impl Host {
             (Function::FdFdstatSetFlags, Descriptor::File(_)) => self.set_file_flags(memory, args),
             (Function::PathOpen, Descriptor::Directory { preopen }) => self.open_in_directory(memory, args, preopen),
             (Function::FdReaddir, Descriptor::Directory { .. }) => self.read_directory(memory, args),
+            (Function::PathRemoveDirectory, Descriptor::Directory { .. }) => self.remove_directory(memory, args),
             (Function::FdClose, _) => {
                 self.inner.call(function, abi, memory, args, &self.waiter)?;
                 self.descriptors.remove(word(args[0]));

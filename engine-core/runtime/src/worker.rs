@@ -9,6 +9,7 @@ use crate::process::{self, ChildProcess, Forked, SharedCounters, SignalsAsDescri
 use report::Report;
 use rustix::io::FdFlags;
 use rustix::process::{Resource, Rlimit, Signal};
+use rustix::thread::CapabilitySet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
@@ -112,6 +113,7 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
     keep.push(report.as_fd());
     process::close_all_but(&keep);
     rustix::thread::set_no_new_privs(true).map_err(failed("cannot give up new privileges"))?;
+    drop_privileges().map_err(failed("cannot drop capabilities"))?;
     limit_resources(setup)
 }
 
@@ -123,6 +125,17 @@ fn null_own_streams(keep: &[BorrowedFd<'_>], report: &OwnedFd) -> Result<(), rus
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)
+}
+
+/// Keeps what opening the caller's own files may need, and drops the rest: a guest of root makes no setuid files, no device nodes
+/// and no network configuration.
+fn drop_privileges() -> Result<(), rustix::io::Errno> {
+    let files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
+    let mut sets = rustix::thread::capabilities(None)?;
+    sets.effective &= files;
+    sets.permitted &= files;
+    sets.inheritable = CapabilitySet::empty();
+    rustix::thread::set_capabilities(None, sets)
 }
 
 fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {

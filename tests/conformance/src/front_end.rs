@@ -177,7 +177,9 @@ fn read_report(path: &Path) -> Result<Option<Report>> {
     }
     let error = report.get("error").ok_or_else(|| wrong(&"neither an outcome nor an error"))?;
     let text_of = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(Some(Report::Error { kind: text_of("kind"), message: text_of("message") }))
+    // What a person reads: the message, and what to do about it where a front-end reports that apart.
+    let message = format!("{} {}", text_of("message"), text_of("hint")).trim_end().to_owned();
+    Ok(Some(Report::Error { kind: text_of("kind"), message }))
 }
 
 fn placed(value: &Value, place: &impl Fn(&str) -> String) -> Value {

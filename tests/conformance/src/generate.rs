@@ -3,8 +3,8 @@
 
 use crate::Result;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection, MemoryType, Module,
-    RefType, TableSection, TableType, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
+    MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// A module in which `what` occurs `count` times.
@@ -80,8 +80,12 @@ struct Parts {
 impl Parts {
     /// With `_start` as function 0, of this body and type 0.
     fn new(start: &Function) -> Self {
-        let mut parts =
-            Self { types: TypeSection::new(), functions: FunctionSection::new(), exports: ExportSection::new(), code: CodeSection::new() };
+        let mut parts = Self {
+            types: TypeSection::new(),
+            functions: FunctionSection::new(),
+            exports: ExportSection::new(),
+            code: CodeSection::new(),
+        };
         parts.types.ty().function([], []);
         parts.functions.function(0);
         parts.exports.export("_start", ExportKind::Func, 0);
@@ -128,7 +132,12 @@ fn memories(count: u32) -> Vec<u8> {
         memories.memory(memory(1));
     });
     let mut module = Module::new();
-    module.section(&parts.types).section(&parts.functions).section(&memories).section(&parts.exports).section(&parts.code);
+    module
+        .section(&parts.types)
+        .section(&parts.functions)
+        .section(&memories)
+        .section(&parts.exports)
+        .section(&parts.code);
     module.finish()
 }
 
@@ -136,10 +145,21 @@ fn tables(count: u32) -> Vec<u8> {
     let parts = Parts::new(&empty());
     let mut tables = TableSection::new();
     (0..count).for_each(|_| {
-        tables.table(TableType { element_type: RefType::FUNCREF, minimum: 1000, maximum: None, table64: false, shared: false });
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            minimum: 1000,
+            maximum: None,
+            table64: false,
+            shared: false,
+        });
     });
     let mut module = Module::new();
-    module.section(&parts.types).section(&parts.functions).section(&tables).section(&parts.exports).section(&parts.code);
+    module
+        .section(&parts.types)
+        .section(&parts.functions)
+        .section(&tables)
+        .section(&parts.exports)
+        .section(&parts.code);
     module.finish()
 }
 

@@ -101,7 +101,11 @@ fn from_hex(text: &str) -> Result<Vec<u8>> {
     let digits: Vec<u8> = text
         .chars()
         .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or_else(|| format!("'{c}' is no hexadecimal digit")))
+        .map(|c| {
+            c.to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+                .ok_or_else(|| format!("'{c}' is no hexadecimal digit"))
+        })
         .collect::<Result<_>>()?;
     if digits.len() % 2 == 1 {
         return Err("half a byte is left over".to_owned());

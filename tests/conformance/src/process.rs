@@ -86,7 +86,12 @@ fn watch(mut child: Child) -> Receiver<Event> {
     events
 }
 
-fn read(mut stream: impl Read + Send + 'static, sender: Sender<Event>, piece: fn(Vec<u8>) -> Event, closed: fn() -> Event) {
+fn read(
+    mut stream: impl Read + Send + 'static,
+    sender: Sender<Event>,
+    piece: fn(Vec<u8>) -> Event,
+    closed: fn() -> Event,
+) {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(count) = stream.read(&mut buffer) {
@@ -134,7 +139,8 @@ fn collect(events: &Receiver<Event>, pid: Pid, interrupt: Option<&Interrupt>, st
             && status.is_none()
             && contains(&stdout, due.when.as_bytes())
         {
-            kill_process(pid, signal(&due.signal)?).map_err(|error| format!("cannot send SIG{}: {error}", due.signal))?;
+            kill_process(pid, signal(&due.signal)?)
+                .map_err(|error| format!("cannot send SIG{}: {error}", due.signal))?;
             interrupt = None;
         }
     }

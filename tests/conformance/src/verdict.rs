@@ -37,7 +37,10 @@ pub fn differences(case: &Case, pair: Pair, observed: &Observed) -> Vec<String> 
 fn refused_as_unsupported(control: &str, observed: &Observed) -> Vec<String> {
     match &observed.report {
         Some(Report::Error { kind, .. }) if kind == ErrorKind::Unsupported.as_str() => Vec::new(),
-        other => vec![format!("{control} is not to be had here, so this has to be refused as unsupported; instead: {}", shown(other.as_ref()))],
+        other => vec![format!(
+            "{control} is not to be had here, so this has to be refused as unsupported; instead: {}",
+            shown(other.as_ref())
+        )],
     }
 }
 
@@ -202,7 +205,11 @@ fn streams(case: &Case, observed: &Observed, wrong: &mut Vec<String>) {
         let is_added_to = name == "stderr" && observed.code.is_some() && observed.code != Some(0);
         let is_exact = |exact: &String| if is_added_to { seen.starts_with(exact.as_str()) } else { exact == seen };
         if exact.as_ref().is_some_and(|exact| !is_exact(exact)) {
-            wrong.push(format!("{name} is {:?} instead of {:?}", abridged(seen), abridged(exact.as_deref().unwrap_or_default())));
+            wrong.push(format!(
+                "{name} is {:?} instead of {:?}",
+                abridged(seen),
+                abridged(exact.as_deref().unwrap_or_default())
+            ));
         }
         for part in parts.iter().filter(|part| !seen.contains(part.as_str())) {
             wrong.push(format!("{name} does not contain {part:?}: {:?}", abridged(seen)));

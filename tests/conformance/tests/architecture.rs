@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without a line of unsafe code.
-const SAFE: &[&str] = &["engine-core/model/src/lib.rs", "engine-core/guard/src/lib.rs", "engine-core/host/src/lib.rs", "cli/src/main.rs"];
+const SAFE: &[&str] =
+    &["engine-core/model/src/lib.rs", "engine-core/guard/src/lib.rs", "engine-core/host/src/lib.rs", "cli/src/main.rs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is two levels up").to_owned()
@@ -65,7 +66,11 @@ fn dependencies_point_one_way() {
         for dependency in package.dependencies.iter().filter(|dependency| ours.contains(&dependency.name)) {
             assert!(may_use.contains(dependency.name.as_str()), "{name} must not use {}", dependency.name);
             let backend = ["wasmrt-wasmedge", "wasmrt-wasmtime"].contains(&dependency.name.as_str());
-            assert!(!backend || name != "wasmrt-runtime" || dependency.optional, "{} must be optional", dependency.name);
+            assert!(
+                !backend || name != "wasmrt-runtime" || dependency.optional,
+                "{} must be optional",
+                dependency.name
+            );
         }
     }
     for name in allowed.keys() {
@@ -78,7 +83,8 @@ fn versions_stand_in_the_workspace_alone() {
     for package in metadata().packages {
         let manifest = fs::read_to_string(&package.manifest_path).expect("a manifest can be read");
         for line in manifest.lines().skip_while(|line| !line.contains("dependencies]")) {
-            let names_a_version = line.contains("version = \"") || line.split('=').nth(1).is_some_and(|value| value.trim().starts_with('"'));
+            let names_a_version = line.contains("version = \"")
+                || line.split('=').nth(1).is_some_and(|value| value.trim().starts_with('"'));
             let in_table = line.starts_with('[') || line.contains('[') && !line.contains('{');
             assert!(in_table || !names_a_version, "{}: {line}", package.name);
         }

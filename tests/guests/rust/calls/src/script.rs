@@ -5,8 +5,8 @@
 //! that makes no sense ends the program with code 64, since then the case is wrong and not the host.
 
 use crate::abi::{self, errno};
-use crate::words::{integer, shown, Complaint, Words};
-use crate::{host, EDITION};
+use crate::words::{Complaint, Words, integer, shown};
+use crate::{EDITION, host};
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -131,10 +131,16 @@ fn call_host(verb: &str, words: &mut Words<'_>, opened: &mut i32) -> Answer {
                 let number = host::fd_fdstat_get(words.fd()?, at_mut(&mut stat));
                 with(number, || {
                     let [kind, _, low, high, ..] = stat[0].to_le_bytes();
-                    format!("{} {}", abi::file_type(kind), flag_names(abi::DESCRIPTOR, u64::from(u16::from_le_bytes([low, high]))))
+                    format!(
+                        "{} {}",
+                        abi::file_type(kind),
+                        flag_names(abi::DESCRIPTOR, u64::from(u16::from_le_bytes([low, high])))
+                    )
                 })
             }
-            "fd_fdstat_set_flags" => plain(host::fd_fdstat_set_flags(words.fd()?, words.flags(abi::DESCRIPTOR)? as i32)),
+            "fd_fdstat_set_flags" => {
+                plain(host::fd_fdstat_set_flags(words.fd()?, words.flags(abi::DESCRIPTOR)? as i32))
+            }
             "fd_fdstat_set_rights" => plain(host::fd_fdstat_set_rights(
                 words.fd()?,
                 words.flags(abi::RIGHTS)? as i64,
@@ -234,7 +240,8 @@ fn call_host(verb: &str, words: &mut Words<'_>, opened: &mut i32) -> Answer {
             "fd_renumber" => plain(host::fd_renumber(words.fd()?, words.fd()?)),
             "fd_seek" => {
                 let (fd, offset, word) = (words.fd()?, words.number()?, words.word()?);
-                let whence = abi::whence(EDITION, word).map_or_else(|| integer(word).map(|number| number as i32), Ok)?;
+                let whence =
+                    abi::whence(EDITION, word).map_or_else(|| integer(word).map(|number| number as i32), Ok)?;
                 let number = host::fd_seek(fd, offset, whence, at_mut(&mut wide));
                 with(number, || wide.to_string())
             }
@@ -264,7 +271,13 @@ fn call_host(verb: &str, words: &mut Words<'_>, opened: &mut i32) -> Answer {
                 let flags = words.flags(abi::TIMES)? as i32;
                 let follow = i32::from(!words.flag("nofollow"));
                 plain(host::path_filestat_set_times(
-                    fd, follow, bytes_at(&path), length(&path), accessed, modified, flags,
+                    fd,
+                    follow,
+                    bytes_at(&path),
+                    length(&path),
+                    accessed,
+                    modified,
+                    flags,
                 ))
             }
             "path_link" | "path_rename" => {
@@ -283,9 +296,18 @@ fn call_host(verb: &str, words: &mut Words<'_>, opened: &mut i32) -> Answer {
                 let oflags = words.flags(abi::OPEN)? as i32;
                 let rights = words.flags(abi::RIGHTS)? as i64;
                 let follow = i32::from(!words.flag("nofollow"));
-                let flags = words.optional().map_or(Ok(0), |word| Words::new(word, &HashMap::new()).flags(abi::DESCRIPTOR))?;
+                let flags =
+                    words.optional().map_or(Ok(0), |word| Words::new(word, &HashMap::new()).flags(abi::DESCRIPTOR))?;
                 let number = host::path_open(
-                    fd, follow, bytes_at(&path), length(&path), oflags, rights, rights, flags as i32, at_mut(opened),
+                    fd,
+                    follow,
+                    bytes_at(&path),
+                    length(&path),
+                    oflags,
+                    rights,
+                    rights,
+                    flags as i32,
+                    at_mut(opened),
                 );
                 plain(number)
             }
@@ -375,7 +397,11 @@ unsafe fn strings(sizes: SizesCall, get: SizesCall) -> Answer {
     let mut buffer = vec![0u8; size as usize];
     let code = get(pointers.as_mut_ptr() as usize as i32, room(&mut buffer));
     with(code, || {
-        buffer.split_inclusive(|byte| *byte == 0).map(|text| shown(&text[..text.len() - 1])).collect::<Vec<_>>().join(" ")
+        buffer
+            .split_inclusive(|byte| *byte == 0)
+            .map(|text| shown(&text[..text.len() - 1]))
+            .collect::<Vec<_>>()
+            .join(" ")
     })
 }
 
@@ -392,7 +418,9 @@ unsafe fn directory(fd: i32, size: usize) -> Answer {
         let entries = &buffer[..used as usize];
         let (mut start, mut whole) = (0, 0);
         while start + HEADER <= entries.len() {
-            let word = |offset: usize| u32::from_le_bytes(entries[start + offset..start + offset + 4].try_into().unwrap_or([0; 4]));
+            let word = |offset: usize| {
+                u32::from_le_bytes(entries[start + offset..start + offset + 4].try_into().unwrap_or([0; 4]))
+            };
             let end = start + HEADER + word(16) as usize;
             if end > entries.len() {
                 break;
@@ -439,7 +467,10 @@ unsafe fn poll(words: &mut Words<'_>) -> Answer {
     }
     let (mut events, mut ready) = (vec![0u64; 4 * count.max(1)], 0u32);
     let code = host::poll_oneoff(
-        subscriptions.as_ptr() as usize as i32, events.as_mut_ptr() as usize as i32, count as i32, at_mut(&mut ready),
+        subscriptions.as_ptr() as usize as i32,
+        events.as_mut_ptr() as usize as i32,
+        count as i32,
+        at_mut(&mut ready),
     );
     with(code, || {
         let mut shown: Vec<String> = events

@@ -72,7 +72,8 @@ fn carry_out(parts: &[&str]) -> std::io::Result<String> {
         ["sync", path] => File::open(path)?.sync_all().and_then(|()| done()),
         ["list", path] => {
             let entries = fs::read_dir(path)?.collect::<std::io::Result<Vec<_>>>()?;
-            let mut names: Vec<_> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            let mut names: Vec<_> =
+                entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
             names.sort();
             Ok(names.join(" "))
         }

@@ -52,7 +52,8 @@ fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
         let (early, late) = (schedule[index - 15], schedule[index - 2]);
         let small = early.rotate_right(7) ^ early.rotate_right(18) ^ (early >> 3);
         let large = late.rotate_right(17) ^ late.rotate_right(19) ^ (late >> 10);
-        schedule[index] = schedule[index - 16].wrapping_add(small).wrapping_add(schedule[index - 7]).wrapping_add(large);
+        schedule[index] =
+            schedule[index - 16].wrapping_add(small).wrapping_add(schedule[index - 7]).wrapping_add(large);
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     for index in 0..64 {

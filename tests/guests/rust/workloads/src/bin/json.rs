@@ -1,6 +1,6 @@
 //! Parses nested JSON-like text into a tree and folds it: recursion, allocation, branching on bytes.
 
-use guest_workloads::{mix, report, rounds, Numbers};
+use guest_workloads::{Numbers, mix, report, rounds};
 
 enum Tree {
     Number(u64),

@@ -1,6 +1,6 @@
 //! Multiplies square matrices of 64-bit floats.
 
-use guest_workloads::{mix, report, rounds, Numbers};
+use guest_workloads::{Numbers, mix, report, rounds};
 
 const SIZE: usize = 120;
 

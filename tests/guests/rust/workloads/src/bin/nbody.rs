@@ -35,7 +35,11 @@ fn step(bodies: &mut [Body; 5], time: f64) {
 
 fn main() {
     let rounds = rounds(60);
-    let body = |x: f64, y: f64, z: f64, vx: f64, vy: f64, vz: f64, mass| Body { position: [x, y, z], velocity: [vx, vy, vz], mass };
+    let body = |x: f64, y: f64, z: f64, vx: f64, vy: f64, vz: f64, mass| Body {
+        position: [x, y, z],
+        velocity: [vx, vy, vz],
+        mass,
+    };
     let mut bodies = [
         body(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 40.0),
         body(5.0, -1.0, -0.1, 0.6, 2.8, -0.02, 0.04),

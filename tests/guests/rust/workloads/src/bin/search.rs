@@ -1,6 +1,6 @@
 //! Searches a text for many words, naively and by skipping: byte loads and short loops.
 
-use guest_workloads::{mix, report, rounds, Numbers};
+use guest_workloads::{Numbers, mix, report, rounds};
 
 fn naive(text: &[u8], word: &[u8]) -> usize {
     (0..=text.len() - word.len()).filter(|&at| &text[at..at + word.len()] == word).count()

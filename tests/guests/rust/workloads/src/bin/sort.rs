@@ -1,6 +1,6 @@
 //! Sorts records by calling a comparison through a function pointer, as C's qsort does: call_indirect over and over.
 
-use guest_workloads::{mix, report, rounds, Numbers};
+use guest_workloads::{Numbers, mix, report, rounds};
 use std::cmp::Ordering;
 
 type Compare = fn(&Record, &Record) -> Ordering;

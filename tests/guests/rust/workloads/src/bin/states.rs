@@ -1,6 +1,6 @@
 //! A byte-code interpreter: unpredictable branches through a jump table, little memory.
 
-use guest_workloads::{mix, report, rounds, Numbers};
+use guest_workloads::{Numbers, mix, report, rounds};
 
 fn run(program: &[u8], registers: &mut [u32; 8], fuel: u32) -> u32 {
     let (mut at, mut steps) = (0usize, 0);

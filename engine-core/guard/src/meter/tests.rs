@@ -1,0 +1,135 @@
+//! Metering against the reference, on an engine: generated guests, the specification's own programs, and cases by hand.
+
+mod generator;
+mod reference;
+mod run;
+
+use crate::{Exhausted, GuardOptions, Metering, PreparedModule, prepare};
+use arbitrary::Unstructured;
+use generator::{Wanted, guest};
+use proptest::prelude::*;
+use run::{End, Run, Seen, compile, run};
+use wasmrt_model::{Feature, Limits};
+
+/// More than any guest here uses.
+const PLENTY: i64 = 1 << 40;
+
+fn metered(bytes: &[u8], fuel: bool, call_depth: bool) -> PreparedModule {
+    let mut options = GuardOptions::new(Feature::ALL.iter().copied().collect(), &Limits::UNLIMITED);
+    options.metering = Some(Metering { fuel, call_depth });
+    prepare(bytes, &options).unwrap()
+}
+
+/// One guest, metered, and what the reference says of it.
+struct Pair {
+    prepared: PreparedModule,
+    module: wasmtime::Module,
+    reference: wasmtime::Module,
+    has_start: bool,
+}
+
+impl Pair {
+    fn new(bytes: &[u8], fuel: bool, call_depth: bool) -> Self {
+        let prepared = metered(bytes, fuel, call_depth);
+        Self {
+            module: compile(prepared.bytes()),
+            reference: compile(&reference::counted(bytes)),
+            has_start: prepared.info().has_start,
+            prepared,
+        }
+    }
+
+    fn with_limits(&self, export: &str, fuel: i64, depth: i64, exit_at: usize) -> Option<Seen> {
+        let meters = self.prepared.meters().unwrap();
+        // Where only depth is counted, its global stands in for the fuel that nobody reads.
+        let counter = meters.fuel().map(|name| (name, fuel)).or(meters.depth().map(|name| (name, depth)));
+        let depth = meters.depth().map(|name| (name, depth));
+        run(&self.module, &Run { module: &[], export, fuel: counter, depth, start: meters.start(), exit_at })
+    }
+
+    fn reference(&self, export: &str, exit_at: usize) -> Option<Seen> {
+        let start = self.has_start.then_some(reference::START);
+        run(&self.reference, &Run { module: &[], export, fuel: None, depth: None, start, exit_at })
+    }
+
+    fn exhausted(&self, seen: &Seen) -> Option<Exhausted> {
+        let meters = self.prepared.meters().unwrap();
+        meters.exhausted(meters.fuel().map(|_| seen.counter), meters.depth().map(|_| seen.depth))
+    }
+}
+
+/// Checks a run of an export against the reference: the same end, the same fuel at each call of the host and at the end, and the limit
+/// itself to the unit. False when there was nothing to compare.
+fn same_fuel(pair: &Pair, export: &str, exit_at: usize) -> bool {
+    let Some(expected) = pair.reference(export, exit_at) else { return false };
+    let seen = pair.with_limits(export, PLENTY, PLENTY, exit_at).unwrap();
+    assert_eq!(seen.end, expected.end);
+    assert_eq!(seen.state, expected.state);
+    let left: Vec<i64> = expected.at_calls.iter().map(|spent| PLENTY - spent).collect();
+    assert_eq!(seen.at_calls, left, "fuel at the calls of the host");
+    if matches!(expected.end, End::Trapped(_)) {
+        // Up to the last stretch of code; never more than was spent by then.
+        assert!(PLENTY - seen.counter <= expected.counter);
+        return true;
+    }
+    let used = expected.counter;
+    assert_eq!(PLENTY - seen.counter, used, "fuel used");
+    let enough = pair.with_limits(export, used, PLENTY, exit_at).unwrap();
+    assert_eq!((enough.end, enough.counter, enough.state), (expected.end.clone(), 0, expected.state));
+    for limit in [used - 1, used / 2, 1, 0] {
+        if limit < 0 || limit >= used {
+            continue;
+        }
+        let short = pair.with_limits(export, limit, PLENTY, exit_at).unwrap();
+        assert_eq!(pair.exhausted(&short), Some(Exhausted::Fuel), "limit {limit} of {used}: {:?}", short.end);
+        // The host saw nothing but what the guest could pay for, in the same order.
+        let paid: Vec<i64> =
+            expected.at_calls.iter().map(|spent| limit - spent).take_while(|left| *left >= 0).collect();
+        assert_eq!(short.at_calls, paid);
+    }
+    true
+}
+
+/// Checks that a depth of exactly what the reference needed is enough.
+fn same_depth(pair: &Pair, export: &str) -> bool {
+    let Some(expected) = pair.reference(export, usize::MAX) else { return false };
+    if !matches!(expected.end, End::Returned(_)) {
+        return false;
+    }
+    let needed = expected.depth;
+    let enough = pair.with_limits(export, PLENTY, needed, usize::MAX).unwrap();
+    assert_eq!((enough.end, enough.state), (expected.end, expected.state));
+    let short = pair.with_limits(export, PLENTY, needed - 1, usize::MAX).unwrap();
+    assert_eq!(pair.exhausted(&short), Some(Exhausted::CallDepth), "depth {needed}: {:?}", short.end);
+    true
+}
+
+fn generated(seed: &[u8], wanted: Wanted) -> Vec<u8> {
+    guest(&mut Unstructured::new(seed), wanted).unwrap()
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    format!("{} bytes", bytes.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fuel_is_exact_for_generated_guests(seed in proptest::collection::vec(any::<u8>(), 100..1500), exit_at in 0usize..12) {
+        let bytes = generated(&seed, Wanted { exceptions: true, tail_calls: true });
+        for depth in [false, true] {
+            let pair = Pair::new(&bytes, true, depth);
+            prop_assert!(same_fuel(&pair, "run", usize::MAX), "{}", text_of(&bytes));
+            prop_assert!(same_fuel(&pair, "run", exit_at));
+        }
+    }
+
+    #[test]
+    fn depth_is_exact_for_generated_guests(seed in proptest::collection::vec(any::<u8>(), 100..1500)) {
+        let bytes = generated(&seed, Wanted { exceptions: false, tail_calls: true });
+        for fuel in [false, true] {
+            prop_assert!(same_depth(&Pair::new(&bytes, fuel, true), "run"));
+        }
+    }
+}
