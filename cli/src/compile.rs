@@ -5,7 +5,7 @@ use crate::module::{self, ModuleSource};
 use crate::progress::Progress;
 use crate::request::{read_spec, runtime_config};
 use crate::{output, quantity};
-use wasmrt_model::{Limits, Result, RunSpec};
+use wasmrt_model::{ErrorKind, Limits, Result, RunSpec};
 use wasmrt_runtime::{Compiled, RunOptions, Runtime};
 
 /// Compiles every module and returns the exit code of the last failure.
@@ -24,6 +24,10 @@ pub(crate) fn compile(args: CompileArgs) -> Result<u8> {
             Err(error) => {
                 output::complain(&error);
                 code = output::exit_code(&error);
+                // Who interrupts one of them means all of them.
+                if error.kind() == ErrorKind::Cancelled {
+                    break;
+                }
             }
         }
     }

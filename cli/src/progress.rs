@@ -5,6 +5,7 @@
 use crate::{output, quantity};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 use wasmrt_runtime::{Compiling, Note, Observer};
 
@@ -74,7 +75,6 @@ impl Progress {
                 None => quantity::time(elapsed),
             });
             bar.set_position(milliseconds(elapsed));
-            bar.tick();
         }
     }
 }
@@ -96,7 +96,9 @@ fn bar(module: &str, compiling: &Compiling) -> ProgressBar {
     };
     bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(output::printable(&what(module, compiling)).into_owned());
+    // A line that is wider than the terminal cannot be drawn over: the file's name has to do.
+    let name = Path::new(module).file_name().map_or(module.into(), |name| name.to_string_lossy());
+    bar.set_prefix(output::printable(&what(&name, compiling)).into_owned());
     bar
 }
 

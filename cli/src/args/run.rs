@@ -30,8 +30,8 @@ pub(crate) struct RunArgs {
     pub(crate) words: WordsArgs,
     /// The module to run, then the guest's own arguments
     ///
-    /// The module to run: a file in the binary or the text format, or - for standard input. All that follows is handed to the
-    /// guest, also what begins with a dash. The guest sees the module's file name, without directories, as its own name.
+    /// A file in the binary or the text format, or - for standard input. All that follows it is handed to the guest, also what
+    /// begins with a dash. The guest sees the file's name, without directories, as its own name.
     #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, num_args = 1.., help_heading = None,
           value_hint = ValueHint::FilePath)]
     pub(crate) module_and_args: Vec<OsString>,

@@ -100,7 +100,7 @@ fn a_directory_is_no_module() {
 #[test]
 fn a_module_that_may_not_be_read_is_told_so() {
     let room = Room::with("hello.wat", guests::HELLO);
-    std::fs::set_permissions(room.path("hello.wat"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(room.path("hello.wat"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(room.path("hello.wat")).is_err() {
         room.run(&["hello.wat"]).expect(125);
     } else {

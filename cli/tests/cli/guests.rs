@@ -141,3 +141,20 @@ pub(crate) fn exit(code: u32) -> String {
         code.cast_signed()
     )
 }
+
+/// Many functions with loops in them: WasmEdge's optimising compiler takes long for it, its interpreter and other engines do not.
+pub(crate) fn slow_to_compile() -> String {
+    let function = |index: u32| {
+        let step = format!(
+            "(local.set 0 (i64.mul (i64.xor (local.get 0) (i64.shr_u (local.get 0) (i64.const {}))) (i64.const {})))",
+            index % 60 + 1,
+            u64::from(index) * 2_654_435_761 + 1
+        );
+        format!(
+            "(func (param i64) (result i64) (loop $l {} (br_if $l (i64.gt_u (local.get 0) (i64.const {index})))) (local.get 0))",
+            step.repeat(20)
+        )
+    };
+    let functions: String = (0..3000).map(function).collect();
+    format!("(module (memory (export \"memory\") 1) {functions} (func (export \"_start\")))")
+}

@@ -33,3 +33,26 @@ fn a_signal_ends_the_guest_with_its_own_code() {
         }
     }
 }
+
+#[test]
+fn an_interrupted_compile_ends_with_the_signals_code() {
+    let room = Room::with("slow.wat", guests::slow_to_compile());
+    if !engines().iter().any(|engine| engine == "wasmedge") {
+        return;
+    }
+    for words in [
+        &["compile", "--engine", "wasmedge", "slow.wat", "slow.wat"][..],
+        &["--engine", "wasmedge", "--aot", "always", "slow.wat"],
+    ] {
+        let mut child = room.start(words);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("compiling") && line.contains("slow.wat"), "{line}");
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{words:?}");
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest.lines().filter(|line| line.starts_with("wasm-run:")).count(), 1, "{rest}");
+    }
+}

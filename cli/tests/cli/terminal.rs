@@ -122,6 +122,19 @@ fn errors_have_colours_on_a_terminal() {
 }
 
 #[test]
+fn a_long_compile_is_shown_and_can_be_stopped() {
+    let room = Room::with("slow.wat", guests::slow_to_compile());
+    if !engines().iter().any(|engine| engine == "wasmedge") {
+        return;
+    }
+    let mut terminal = Terminal::start(&room, &exec("--engine wasmedge --aot always slow.wat"));
+    terminal.read_until("slow.wat");
+    terminal.type_in(b"\x03");
+    let (status, text) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{text}");
+}
+
+#[test]
 fn a_module_is_not_typed_in() {
     let room = Room::new();
     assert_eq!(Terminal::start(&room, &exec("-")).end().0.code(), Some(125));

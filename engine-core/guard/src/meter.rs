@@ -31,10 +31,12 @@ use crate::{Metering, refusal};
 use wasm_encoder::{ConstExpr, Encode, ExportKind, GlobalType, ValType};
 use wasmparser::{BinaryReader, ExportSectionReader};
 
+use serde::{Deserialize, Serialize};
+
 /// The hidden exports through which a metered module is run.
 ///
 /// Both globals are of type i64 and start at 0, so that a module whose meters nobody set is exhausted at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meters {
     fuel: Option<String>,
     depth: Option<String>,

@@ -94,8 +94,11 @@ fn inject(
     edits: &mut Edits,
 ) -> Result<Option<Meters>> {
     let types = validated.types.as_ref();
-    let mut ends =
-        Ends { types: types.core_type_count_in_module(), functions: types.function_count(), globals: types.global_count() };
+    let mut ends = Ends {
+        types: types.core_type_count_in_module(),
+        functions: types.function_count(),
+        globals: types.global_count(),
+    };
     let (mut meters, mut globals) = (None, Globals::default());
     if let Some(metering) = options.metering.filter(|metering| metering.fuel || metering.call_depth) {
         // The runtime sets the meters through exported mutable globals.

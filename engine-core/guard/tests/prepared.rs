@@ -1,4 +1,5 @@
 //! What comes out of the guard: the same module, bounded, without what engines would take as more than WebAssembly.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 use proptest::prelude::*;
 use wasmparser::{ExternalKind, Parser, Payload, Validator, WasmFeatures};

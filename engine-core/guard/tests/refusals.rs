@@ -1,4 +1,5 @@
 //! What the guard does not let through, and as what.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 use wasmrt_guard::{GuardOptions, Kind, Refusal, StructureCaps, inspect, prepare, sniff};
 use wasmrt_model::units::{Bytes, Count};

@@ -161,7 +161,7 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanoseconds = self.0.as_nanos();
         for (unit, suffix) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")] {
-            if nanoseconds % unit == 0 {
+            if nanoseconds.is_multiple_of(unit) {
                 return write!(f, "{}{suffix}", nanoseconds / unit);
             }
         }

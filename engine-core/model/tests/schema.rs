@@ -1,5 +1,7 @@
 //! The schema that is checked in is the one that the code has.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is a failed test")]
+
 use wasmrt_model::RunSpec;
 
 #[test]

@@ -144,7 +144,10 @@ impl ArtifactCache {
         };
         let used = note_file.metadata().and_then(|metadata| metadata.modified());
         let mut sealed = Vec::new();
-        (&note_file).take(NOTE_BYTES).read_to_end(&mut sealed).map_err(|source| Error::io("cannot read an entry", source))?;
+        (&note_file)
+            .take(NOTE_BYTES)
+            .read_to_end(&mut sealed)
+            .map_err(|source| Error::io("cannot read an entry", source))?;
         let note = self.sealer.unseal(key, sealed, &mut code)?;
         if used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > TOUCH_AFTER)) {
             // Losing a touch only makes the entry look older than it is.
@@ -198,7 +201,11 @@ impl ArtifactCache {
         for file in self.directory.list()? {
             if let Some(key) = file.name.strip_suffix(".note") {
                 let code = self.directory.list_one(&code_name(key)).map_or(0, |code| code.bytes);
-                entries.push(CacheEntry { key: key.to_owned(), bytes: file.bytes.saturating_add(code), used: file.modified });
+                entries.push(CacheEntry {
+                    key: key.to_owned(),
+                    bytes: file.bytes.saturating_add(code),
+                    used: file.modified,
+                });
             }
         }
         entries.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.key.cmp(&b.key)));

@@ -96,7 +96,8 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
             cancel: attention.cancel,
             tick: Some(&mut tick),
         };
-        let watched = supervisor::watch(worker.process, watch).map_err(|source| Error::io("cannot watch the compiler", source))?;
+        let watched = supervisor::watch(worker.process, watch)
+            .map_err(|source| Error::io("cannot watch the compiler", source))?;
         conclude(&watched, job)
     });
     let elapsed = started.elapsed();
@@ -114,7 +115,9 @@ fn conclude(watched: &supervisor::Watched, job: &CompileJob<'_>) -> Result<()> {
         return report.into_result().map(drop);
     }
     if let Some(signal) = watched.forwarded {
-        return Err(Error::new(ErrorKind::Cancelled, "compiling was interrupted").with_context("signal", signal.as_raw()));
+        return Err(
+            Error::new(ErrorKind::Cancelled, "compiling was interrupted").with_context("signal", signal.as_raw())
+        );
     }
     Err(match (watched.cause, watched.ended.death) {
         (Some(Cause::Cancelled), _) => Error::new(ErrorKind::Cancelled, "compiling was cancelled"),

@@ -62,12 +62,18 @@ fn engines(runtime: &Runtime) -> Vec<Check> {
             let name = format!("engine {}", status.name);
             match status.capabilities {
                 Ok(capabilities) => {
-                    let place = capabilities.path.map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
+                    let place =
+                        capabilities.path.map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
                     Check::good(&name, format!("{} ({place})", capabilities.version))
                 }
                 Err(error) => {
                     let health = if any { Health::Degraded } else { Health::Broken };
-                    Check::bad(&name, health, error.message(), error.hint().unwrap_or("install it, or use another engine"))
+                    Check::bad(
+                        &name,
+                        health,
+                        error.message(),
+                        error.hint().unwrap_or("install it, or use another engine"),
+                    )
                 }
             }
         })
@@ -81,7 +87,8 @@ fn cache(runtime: &Runtime) -> Check {
             let entries = cache.entries().unwrap_or_default();
             let bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
             let most = crate::model::units::Bytes(cache.max_bytes());
-            let found = format!("{}: {} entries, {bytes} bytes of at most {most}", cache.path().display(), entries.len());
+            let found =
+                format!("{}: {} entries, {bytes} bytes of at most {most}", cache.path().display(), entries.len());
             Check::good(NAME, found)
         }
         Err(error) => {
@@ -101,7 +108,12 @@ fn cgroups() -> Check {
     if mounted.lines().any(|line| line.contains(":memory:")) {
         return Check::good(NAME, "v1 with a memory controller");
     }
-    Check::bad(NAME, Health::Degraded, "no memory controller", "mount cgroups; until then a worker's memory is capped by RLIMIT_DATA alone")
+    Check::bad(
+        NAME,
+        Health::Degraded,
+        "no memory controller",
+        "mount cgroups; until then a worker's memory is capped by RLIMIT_DATA alone",
+    )
 }
 
 fn landlock() -> Check {
@@ -109,8 +121,18 @@ fn landlock() -> Check {
     let active = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
     match crate::process::landlock_abi() {
         Some(version) => Check::good(NAME, format!("ABI {version}")),
-        None if active.is_empty() => Check::bad(NAME, Health::Degraded, "not in this kernel", "use a kernel with CONFIG_SECURITY_LANDLOCK (5.13 or later)"),
-        None => Check::bad(NAME, Health::Degraded, format!("not among the active modules ({})", active.trim()), "boot with lsm=landlock,..."),
+        None if active.is_empty() => Check::bad(
+            NAME,
+            Health::Degraded,
+            "not in this kernel",
+            "use a kernel with CONFIG_SECURITY_LANDLOCK (5.13 or later)",
+        ),
+        None => Check::bad(
+            NAME,
+            Health::Degraded,
+            format!("not among the active modules ({})", active.trim()),
+            "boot with lsm=landlock,...",
+        ),
     }
 }
 
@@ -125,11 +147,17 @@ fn seccomp() -> Check {
 fn namespaces() -> Check {
     const NAME: &str = "namespaces";
     let has = |name: &&str| Path::new("/proc/self/ns").join(name).exists();
-    let (present, absent): (Vec<&str>, Vec<&str>) = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"].into_iter().partition(has);
+    let (present, absent): (Vec<&str>, Vec<&str>) =
+        ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"].into_iter().partition(has);
     if absent.is_empty() {
         return Check::good(NAME, present.join(", "));
     }
-    Check::bad(NAME, Health::Degraded, format!("without {}", absent.join(", ")), "containers need them; single runs do not")
+    Check::bad(
+        NAME,
+        Health::Degraded,
+        format!("without {}", absent.join(", ")),
+        "containers need them; single runs do not",
+    )
 }
 
 fn pidfds() -> Check {

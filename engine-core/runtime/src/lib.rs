@@ -9,7 +9,6 @@ mod cache;
 mod compile;
 pub mod doctor;
 mod inspect;
-mod meters;
 mod observer;
 mod process;
 mod ready;

@@ -85,7 +85,8 @@ impl ChildProcess {
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         loop {
             // SAFETY: both pointers are valid for writes for the whole call.
-            let reaped = unsafe { libc::wait4(self.pid.as_raw_nonzero().get(), &raw mut status, 0, usage.as_mut_ptr()) };
+            let reaped =
+                unsafe { libc::wait4(self.pid.as_raw_nonzero().get(), &raw mut status, 0, usage.as_mut_ptr()) };
             if reaped >= 0 {
                 break;
             }
@@ -118,9 +119,8 @@ impl ChildProcess {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the pointer is valid for writes; a clock that does not exist is an error.
         let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
-        (result == 0).then(|| {
-            Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-        })
+        (result == 0)
+            .then(|| Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0)))
     }
 }
 
@@ -297,7 +297,14 @@ extern "C" fn explain_abort(_: libc::c_int) {
     const PROBE_BYTES: usize = 32 << 20;
     // SAFETY: asks for fresh private memory; nothing existing is touched.
     let probe = unsafe {
-        libc::mmap(std::ptr::null_mut(), PROBE_BYTES, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+        libc::mmap(
+            std::ptr::null_mut(),
+            PROBE_BYTES,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
     };
     if probe == libc::MAP_FAILED {
         let flag = OUT_OF_MEMORY_FLAG.load(Ordering::Relaxed);

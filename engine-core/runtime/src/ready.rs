@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmrt_guard::{GuardOptions, Refusal};
-use crate::meters::Meters;
+use wasmrt_guard::{GuardOptions, Meters, Refusal};
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
 use wasmrt_model::{
-    AotPolicy, Ceiling, EngineChoice, Enforcement, Error, ErrorKind, ModuleInfo, Result, RunPlan, RunSpec, Tier,
+    AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, ModuleInfo, Result, RunPlan, RunSpec, Tier,
     resolve,
 };
 
@@ -82,7 +81,12 @@ impl Preparer<'_> {
             match attempt {
                 Ok(ready) => return Ok(ready),
                 // What one engine lacks another may have; everything else is the same on all of them.
-                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::EngineUnavailable | ErrorKind::Denied) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Unsupported | ErrorKind::EngineUnavailable | ErrorKind::Denied
+                    ) =>
+                {
                     refusal = Some(match refusal {
                         Some(first @ Error { .. }) if error.kind() == ErrorKind::EngineUnavailable => first,
                         _ => error,
@@ -128,7 +132,10 @@ impl Preparer<'_> {
         if let Some(bound) = plan.limits().module_bytes.bound()
             && u64::try_from(module.len()).unwrap_or(u64::MAX) > bound.0
         {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("the module has {} bytes, more than {bound}", module.len())));
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the module has {} bytes, more than {bound}", module.len()),
+            ));
         }
         for tier in cached_tiers(engine.as_ref(), &plan) {
             if let Some(ready) = self.find_cached(engine, tier, &plan, module) {
@@ -154,7 +161,13 @@ impl Preparer<'_> {
         })
     }
 
-    fn make(&self, engine: &Arc<dyn WasmEngine>, plan: RunPlan, module: &[u8], attention: &mut Attention<'_>) -> Result<Ready> {
+    fn make(
+        &self,
+        engine: &Arc<dyn WasmEngine>,
+        plan: RunPlan,
+        module: &[u8],
+        attention: &mut Attention<'_>,
+    ) -> Result<Ready> {
         let interprets = engine.capabilities().features(Tier::Interpreter).is_some();
         let may_interpret = interprets && *plan.aot() != AotPolicy::Always;
         let tier = tier_to_make(engine.as_ref(), &plan, module.len());
@@ -183,15 +196,17 @@ impl Preparer<'_> {
         let prepared =
             wasmrt_guard::prepare(module, &guard).map_err(|refusal| self.explain(refusal, engine.as_ref(), tier))?;
         let info = prepared.info().clone();
-        let meters: Option<Meters> = None;
+        let meters = prepared.meters().cloned();
         let (code, compile_time) = if tier == Tier::Interpreter {
             (ReadyCode::Wasm(prepared.into_bytes()), None)
         } else {
             // A module that nobody can link is refused before minutes are spent on it.
             wasmrt_host::link(&info)?;
             let options = CompileOptions { tier, optimize: plan.optimize() };
-            let note = serde_json::to_vec(&ArtifactNote { info: info.clone(), meters: meters.clone() })
-                .map_err(|source| Error::new(ErrorKind::Internal, "cannot note what was compiled").with_source(source))?;
+            let note =
+                serde_json::to_vec(&ArtifactNote { info: info.clone(), meters: meters.clone() }).map_err(|source| {
+                    Error::new(ErrorKind::Internal, "cannot note what was compiled").with_source(source)
+                })?;
             let job = CompileJob {
                 engine: engine.as_ref(),
                 options,
@@ -225,7 +240,11 @@ fn tier_to_make(engine: &dyn WasmEngine, plan: &RunPlan, module_bytes: usize) ->
         _ if !interprets => compiled_tier(plan),
         AotPolicy::Never => Tier::Interpreter,
         AotPolicy::Auto if plan.optimize().is_none() => {
-            if module_bytes <= AUTO_COMPILE_BYTES { Tier::Baseline } else { Tier::Interpreter }
+            if module_bytes <= AUTO_COMPILE_BYTES {
+                Tier::Baseline
+            } else {
+                Tier::Interpreter
+            }
         }
         _ => compiled_tier(plan),
     }

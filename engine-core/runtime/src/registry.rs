@@ -39,13 +39,14 @@ pub struct EngineStatus {
 impl Registry {
     /// Every engine that this build has a backend for.
     pub(crate) fn of_this_build() -> Self {
-        let mut loads: Vec<(EngineName, Load)> = Vec::new();
-        #[cfg(feature = "wasmedge")]
-        loads.push((EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))));
-        #[cfg(feature = "wasmtime")]
-        loads.push((EngineName::Wasmtime, || Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::new()?))));
-        let slot = |(name, load)| Slot { name, load, loaded: OnceCell::new() };
-        Self { slots: loads.into_iter().map(slot).collect() }
+        let loads: &[(EngineName, Load)] = &[
+            #[cfg(feature = "wasmedge")]
+            (EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
+            #[cfg(feature = "wasmtime")]
+            (EngineName::Wasmtime, || Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::new()?))),
+        ];
+        let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceCell::new() };
+        Self { slots: loads.iter().map(slot).collect() }
     }
 
     /// The engines that there are backends for, best first.
@@ -71,7 +72,8 @@ impl Registry {
 
     /// What there is of every engine, backend or not.
     pub(crate) fn statuses(&self) -> Vec<EngineStatus> {
-        let status = |name| EngineStatus { name, capabilities: self.get(name).map(|engine| engine.capabilities().clone()) };
+        let status =
+            |name| EngineStatus { name, capabilities: self.get(name).map(|engine| engine.capabilities().clone()) };
         EngineName::ALL.iter().copied().map(status).collect()
     }
 }

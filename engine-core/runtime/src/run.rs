@@ -99,7 +99,8 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         cancel: attention.cancel,
         tick: None,
     };
-    let watched = supervisor::watch(worker.process, watch).map_err(|source| Error::io("cannot watch the worker", source))?;
+    let watched =
+        supervisor::watch(worker.process, watch).map_err(|source| Error::io("cannot watch the worker", source))?;
     let mut outcome = conclude(watched, &counters, engine.capabilities().engine, tier)?;
     outcome.usage.compile_time = compile_time;
     if tier == Tier::Interpreter && outcome.usage.cpu_time >= LONG_INTERPRETATION {
@@ -145,7 +146,8 @@ fn kept_descriptors<'a>(streams: &'a GuestStreams, code: &'a OwnedCode) -> Vec<s
 
 /// In the worker: the streams as its own. (A failed copy reads as end of file, or as nowhere.)
 fn duplicate(streams: &GuestStreams) -> GuestStreams {
-    let copy = |stream: &Option<std::os::fd::OwnedFd>| stream.as_ref().and_then(|fd| above_standard_streams(fd.as_fd()).ok());
+    let copy =
+        |stream: &Option<std::os::fd::OwnedFd>| stream.as_ref().and_then(|fd| above_standard_streams(fd.as_fd()).ok());
     GuestStreams { stdin: copy(&streams.stdin), stdout: copy(&streams.stdout), stderr: copy(&streams.stderr) }
 }
 
@@ -207,9 +209,17 @@ fn conclude(
 fn status_of_death(death: Death, counters: &SharedCounters) -> Result<ExitStatus> {
     Ok(match death {
         Death::Signaled(libc::SIGXCPU) => ExitStatus::LimitReached { limit: LimitKind::CpuTime },
-        Death::Signaled(libc::SIGABRT) if counters.ran_out_of_memory() => ExitStatus::LimitReached { limit: LimitKind::Memory },
+        Death::Signaled(libc::SIGABRT) if counters.ran_out_of_memory() => {
+            ExitStatus::LimitReached { limit: LimitKind::Memory }
+        }
         Death::Signaled(
-            signal @ (libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT | libc::SIGTRAP | libc::SIGSYS),
+            signal @ (libc::SIGSEGV
+            | libc::SIGBUS
+            | libc::SIGILL
+            | libc::SIGFPE
+            | libc::SIGABRT
+            | libc::SIGTRAP
+            | libc::SIGSYS),
         ) => ExitStatus::EngineCrashed { signal },
         Death::Signaled(signal) => ExitStatus::Signaled { signal },
         Death::Exited(code) => {

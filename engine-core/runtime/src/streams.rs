@@ -88,7 +88,8 @@ fn inherited(own: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
 }
 
 fn given(name: &'static str, piped: Option<OwnedFd>) -> Result<OwnedFd> {
-    let piped = piped.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{name} is piped, but no pipe was given")))?;
+    let piped =
+        piped.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{name} is piped, but no pipe was given")))?;
     above_standard_streams(piped.as_fd()).map_err(|source| Error::io(format!("cannot set up {name}"), source))
 }
 
@@ -96,7 +97,9 @@ fn open_file(name: &'static str, path: &Path, flags: OFlags) -> Result<OwnedFd> 
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mode = Mode::from_raw_mode(0o666);
     let open = || above_standard_streams(rustix::fs::open(path, flags, mode)?.as_fd());
-    open().map_err(|source| Error::io(format!("cannot open the file for {name}"), source).with_context("path", path.display()))
+    open().map_err(|source| {
+        Error::io(format!("cannot open the file for {name}"), source).with_context("path", path.display())
+    })
 }
 
 /// Bytes as a file in memory, at its start.

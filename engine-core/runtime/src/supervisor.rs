@@ -214,7 +214,8 @@ fn wait(
         cancel,
     ];
     // Descriptors that are absent are left out of the poll: polling a closed pipe would return at once.
-    let present: Vec<usize> = sources.iter().enumerate().filter(|(_, fd)| fd.is_some()).map(|(index, _)| index).collect();
+    let present: Vec<usize> =
+        sources.iter().enumerate().filter(|(_, fd)| fd.is_some()).map(|(index, _)| index).collect();
     let mut polled: Vec<PollFd<'_>> =
         sources.iter().flatten().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
     let timeout = timeout.map(|timeout| Timespec {

@@ -91,7 +91,8 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
     // A panic is reported through the pipe; its message has no business on the guest's stderr.
     std::panic::set_hook(Box::new(|_| {}));
     // Die with the supervisor. It may have died before this took effect: then this process has been given away already.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("cannot ask to die with the supervisor"))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(failed("cannot ask to die with the supervisor"))?;
     if rustix::process::getppid() != Some(supervisor) {
         return Err(Error::new(ErrorKind::Internal, "the supervisor is gone"));
     }
@@ -156,7 +157,8 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
         set(Resource::Cpu, seconds, seconds.saturating_add(1))?;
     }
     if let Some(memory_bytes) = setup.memory_bytes {
-        let own = mapped_data_bytes().map_err(|source| Error::io("cannot read the process's own memory use", source))?;
+        let own =
+            mapped_data_bytes().map_err(|source| Error::io("cannot read the process's own memory use", source))?;
         let cap = own.saturating_add(memory_bytes);
         set(Resource::Data, cap, cap)?;
     }

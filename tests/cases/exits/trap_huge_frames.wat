@@ -1,7 +1,9 @@
-;;! about = "endless recursion with 200 live locals in every frame"
+;;! about = "endless recursion with 200 live locals in every frame, under a limit of nested calls"
 ;;! rows = [13]
+;;! requires = ["call-depth"]
 ;;!
 ;;! [spec.limits]
+;;! call_depth = 10000
 ;;! wall_time = "60s"
 ;;!
 ;;! [expect]

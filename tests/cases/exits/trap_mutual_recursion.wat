@@ -1,7 +1,9 @@
-;;! about = "two functions that call each other without end, with arguments on the stack"
+;;! about = "two functions that call each other without end, with arguments on the stack, under a limit of nested calls"
 ;;! rows = [13]
+;;! requires = ["call-depth"]
 ;;!
 ;;! [spec.limits]
+;;! call_depth = 10000
 ;;! wall_time = "60s"
 ;;!
 ;;! [expect]

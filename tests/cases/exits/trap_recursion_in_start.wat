@@ -1,7 +1,9 @@
-;;! about = "endless recursion in the start section"
+;;! about = "endless recursion in the start section, under a limit of nested calls"
 ;;! rows = [12, 13]
+;;! requires = ["call-depth"]
 ;;!
 ;;! [spec.limits]
+;;! call_depth = 10000
 ;;! wall_time = "60s"
 ;;!
 ;;! [expect]

@@ -1,4 +1,5 @@
 //! The rules of the house: which crate may use which, where unsafe code may stand, and how large a file may grow.
+#![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

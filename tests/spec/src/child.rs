@@ -1,13 +1,13 @@
 //! One file on one tier, in a process of its own: an engine that crashes or hangs takes nothing else with it.
 
 use crate::Result;
-use crate::exclusions::Exclusions;
+use crate::exclusions::{Exclusions, Kind};
 use crate::passage::Passage;
 use crate::run::run;
 use crate::script::Script;
 use crate::suite::{File, files};
 use crate::tier::EngineTier;
-use crate::verdict::{Verdicts, complaints, differences, passed, raw_differences};
+use crate::verdict::{complaints, differences, fuel_differences, passed, raw_differences};
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
@@ -34,7 +34,7 @@ pub fn start(tier: EngineTier, file: &str) -> Result<String> {
             None => format!("{said}{complaint}"),
         });
     }
-    for line in Exclusions::read()?.crashing(tier, file) {
+    for line in Exclusions::read()?.lines(tier, file, Kind::Crash) {
         if child(tier, file, Some(line))?.status.signal().is_none() {
             return Err(format!("line {line} does not crash, so it must no longer stand in exclusions.toml"));
         }
@@ -81,30 +81,38 @@ fn whole(tier: EngineTier, file: &File) -> Result<String> {
     let script = Script::read(file)?;
     let features = tier.features()?;
     let exclusions = Exclusions::read()?;
-    let crashing = exclusions.crashing(tier, &file.name);
-    let mut world = Some(tier.world()?);
-    let mut runs = Vec::new();
-    for passage in Passage::ALL {
-        let mut fresh = match world.take() {
-            Some(world) => world.renewed()?,
-            None => tier.world()?,
-        };
-        let verdicts = run(&script, passage, fresh.as_mut(), features, &crashing)?;
-        runs.push(Verdicts { passage, verdicts });
-        world = Some(fresh);
+    let crashing = exclusions.lines(tier, &file.name, Kind::Crash);
+    let mut world = tier.world()?;
+    let mut carry_out = |passage| -> Result<_> {
+        let outcome = run(&script, passage, world.as_mut(), features, &crashing)?;
+        world.renew()?;
+        Ok(outcome)
+    };
+    let raw = carry_out(Passage::Raw)?;
+    let guarded = carry_out(Passage::Guarded)?;
+    let metered = carry_out(Passage::Metered)?;
+
+    let mut found = vec![
+        (Kind::Raw, raw_differences(&script, &raw.verdicts, &guarded.verdicts, file.current)),
+        (Kind::Guarded, differences(&script, &raw.verdicts, &guarded.verdicts)),
+        (Kind::Metered, differences(&script, &raw.verdicts, &metered.verdicts)),
+    ];
+    if tier != EngineTier::Wasmtime {
+        let other = EngineTier::Wasmtime;
+        let other = run(&script, Passage::Metered, other.world()?.as_mut(), other.features()?, &crashing)?;
+        found.push((Kind::Fuel, fuel_differences(&script, &metered, &other)));
     }
-    let [raw, guarded, ..] = runs.as_slice() else { return Err("there were no two runs to compare".to_owned()) };
-    let mut wrong = String::new();
-    for run in &runs {
-        let found = match run.passage {
-            Passage::Raw => raw_differences(&script, &raw.verdicts, &guarded.verdicts, file.current),
-            _ => differences(&script, &raw.verdicts, run),
-        };
-        let excluded = exclusions.failing(tier, &file.name, run.passage);
-        wrong.push_str(&complaints(run.passage, &found, &excluded));
-    }
-    let counts = runs.iter().map(|run| format!("{} {}", run.passage.name(), passed(&run.verdicts)));
-    let summary = format!("{} directives: {}\n", script.steps.len(), counts.collect::<Vec<_>>().join(", "));
+    let wrong: String = found
+        .iter()
+        .map(|(kind, found)| complaints(*kind, found, &exclusions.lines(tier, &file.name, *kind)))
+        .collect();
+    let summary = format!(
+        "{} directives: raw {}, guarded {}, metered {}\n",
+        script.steps.len(),
+        passed(&raw.verdicts),
+        passed(&guarded.verdicts),
+        passed(&metered.verdicts),
+    );
     if wrong.is_empty() { Ok(summary) } else { Err(format!("{summary}{wrong}")) }
 }
 
@@ -112,7 +120,7 @@ fn whole(tier: EngineTier, file: &File) -> Result<String> {
 fn crash(tier: EngineTier, file: &File, line: usize) -> Result<String> {
     let mut script = Script::read(file)?;
     script.steps.retain(|step| step.line <= line);
-    let mut earlier: BTreeSet<usize> = Exclusions::read()?.crashing(tier, &file.name);
+    let mut earlier: BTreeSet<usize> = Exclusions::read()?.lines(tier, &file.name, Kind::Crash);
     earlier.remove(&line);
     run(&script, Passage::Raw, tier.world()?.as_mut(), tier.features()?, &earlier)?;
     Ok(format!("line {line} does not crash"))

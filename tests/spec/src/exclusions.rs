@@ -1,7 +1,6 @@
 //! Expected failures, each with its reason: the file `exclusions.toml`. What stands there and does not fail is a failure too.
 
 use crate::Result;
-use crate::passage::Passage;
 use crate::tier::EngineTier;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -40,16 +39,22 @@ pub enum Kind {
     Guarded,
     /// They hold there, and fail when they are metered.
     Metered,
+    /// They use another amount of fuel than on wasmtime.
+    Fuel,
     /// The engine itself crashes on them, so they are left out everywhere.
     Crash,
 }
 
 impl Kind {
-    fn of(passage: Passage) -> Self {
-        match passage {
-            Passage::Raw => Self::Raw,
-            Passage::Guarded => Self::Guarded,
-            Passage::Metered => Self::Metered,
+    /// Its name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Guarded => "guarded",
+            Self::Metered => "metered",
+            Self::Fuel => "fuel",
+            Self::Crash => "crash",
         }
     }
 }
@@ -69,19 +74,9 @@ impl Exclusions {
         &self.all
     }
 
-    /// The lines of a file that are expected to fail in this passage.
+    /// The lines of a file on a tier that do not hold in this way.
     #[must_use]
-    pub fn failing(&self, tier: EngineTier, file: &str, passage: Passage) -> BTreeSet<usize> {
-        self.lines(tier, file, Kind::of(passage))
-    }
-
-    /// The lines of a file that crash the engine.
-    #[must_use]
-    pub fn crashing(&self, tier: EngineTier, file: &str) -> BTreeSet<usize> {
-        self.lines(tier, file, Kind::Crash)
-    }
-
-    fn lines(&self, tier: EngineTier, file: &str, kind: Kind) -> BTreeSet<usize> {
+    pub fn lines(&self, tier: EngineTier, file: &str, kind: Kind) -> BTreeSet<usize> {
         let about = self.all.iter().filter(|exclusion| {
             exclusion.file == file
                 && exclusion.runs.contains(&kind)

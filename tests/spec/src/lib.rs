@@ -2,8 +2,8 @@
 //!
 //! Each file of the suite is run on each engine and tier several times: with modules as they are, and with modules that went
 //! through the guard. What holds raw has to hold through the guard; what does not hold raw, although the backend claims the
-//! features for it, needs a reason in `exclusions.toml`, and so does every difference. The suite runs below the sandbox: modules
-//! import from each other there, which guests cannot.
+//! features for it, needs a reason in `exclusions.toml`, and so does every difference. Metered, it has to use the same fuel
+//! everywhere. The suite runs below the sandbox: modules import from each other there, which guests cannot.
 //!
 //! - [`suite`]: the files; [`script`]: a file as steps; [`value`]: arguments, results and whether they match
 //! - [`tier`]: engines and tiers; [`world`]: linked instances on each of them

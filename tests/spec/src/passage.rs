@@ -35,19 +35,6 @@ pub struct Passed {
 }
 
 impl Passage {
-    /// Every way.
-    pub const ALL: [Self; 3] = [Self::Raw, Self::Guarded, Self::Metered];
-
-    /// Its name in reports and exclusions.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Guarded => "guarded",
-            Self::Metered => "metered",
-        }
-    }
-
     /// Takes a module to an engine with these features.
     ///
     /// # Errors

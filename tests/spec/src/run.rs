@@ -44,6 +44,15 @@ impl From<Failure> for Fault {
     }
 }
 
+/// What came of a script.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One for each step.
+    pub verdicts: Vec<Verdict>,
+    /// The fuel that each step used; nothing where it is not counted.
+    pub fuel: Vec<i64>,
+}
+
 /// An instance, or the line that failed to make it.
 type Slot = std::result::Result<usize, usize>;
 
@@ -56,9 +65,11 @@ struct Run<'a> {
     named: HashMap<&'a str, Slot>,
     registered: HashMap<&'a str, Slot>,
     meters: Vec<(usize, Meters)>,
+    /// The fuel that the current step has used.
+    spent: i64,
 }
 
-/// Runs every directive. Those in `skipped` lines are left out. The verdicts are in the order of the steps.
+/// Runs every directive. Those in `skipped` lines are left out.
 ///
 /// # Errors
 /// When the harness itself cannot work.
@@ -68,7 +79,7 @@ pub fn run(
     world: &mut dyn World,
     features: FeatureSet,
     skipped: &BTreeSet<usize>,
-) -> Result<Vec<Verdict>> {
+) -> Result<Outcome> {
     let spectest = spectest(world, features)?;
     let mut run = Run {
         world,
@@ -79,8 +90,14 @@ pub fn run(
         named: HashMap::new(),
         registered: HashMap::from([("spectest", Ok(spectest))]),
         meters: Vec::new(),
+        spent: 0,
     };
-    Ok(script.steps.iter().map(|step| run.step(step, skipped)).collect())
+    let mut outcome = Outcome { verdicts: Vec::new(), fuel: Vec::new() };
+    for step in &script.steps {
+        outcome.verdicts.push(run.step(step, skipped));
+        outcome.fuel.push(std::mem::take(&mut run.spent));
+    }
+    Ok(outcome)
 }
 
 /// The module that the suite imports from. It is the harness's own, so it does not go through the guard.
@@ -247,11 +264,11 @@ impl<'a> Run<'a> {
                 Some(Value::I64(bits)) => Some(bits.cast_signed()),
                 _ => None,
             };
-            let (fuel, depth) = (left(meters.fuel()), left(meters.depth()));
-            if fuel.is_none() || depth.is_none() {
+            let (Some(fuel), Some(depth)) = (left(meters.fuel()), left(meters.depth())) else {
                 return Err(Failure::Other("a meter is not there".to_owned()).into());
-            }
-            if let Some(exhausted) = meters.exhausted(fuel, depth) {
+            };
+            self.spent += FUEL - fuel;
+            if let Some(exhausted) = meters.exhausted(Some(fuel), Some(depth)) {
                 return Err(Fault::Exhausted(exhausted));
             }
         }

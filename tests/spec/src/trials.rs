@@ -1,11 +1,11 @@
 //! Every file on every tier as trials for a test runner, `tier::file`, and what makes one ignored.
 
-use crate::exclusions::Exclusions;
-use crate::suite::{File, files};
+use crate::exclusions::{Exclusions, Kind};
+use crate::suite::files;
 use crate::tier::EngineTier;
 use crate::{Result, child};
 use libtest_mimic::{Arguments, Trial};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// All trials that these arguments may select.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     let mut trials = vec![Trial::test("exclusions", || check_exclusions().map_err(Into::into))];
     for tier in EngineTier::ALL {
         let missing = if only.is_none() { tier.missing() } else { None };
-        for file in files.iter().filter(|file| runs(tier, file)) {
+        for file in &files {
             let name = format!("{}::{}", tier.name(), file.name);
             if only.is_none_or(|only| only == name) {
                 trials.push(trial(tier, name, file.name.clone(), missing.clone()));
@@ -38,14 +38,9 @@ fn trial(tier: EngineTier, name: String, file: String, missing: Option<String>) 
     }
 }
 
-/// Whether a file is run on a tier.
-fn runs(_tier: EngineTier, _file: &File) -> bool {
-    true
-}
-
 /// An exclusion that is about nothing would never be found to be superfluous.
 fn check_exclusions() -> Result<()> {
-    let files: HashMap<String, File> = files().into_iter().map(|file| (file.name.clone(), file)).collect();
+    let names: HashSet<String> = files().into_iter().map(|file| file.name).collect();
     for exclusion in Exclusions::read()?.all() {
         let wrong = |what: &str| Err(format!("{}: {what}", exclusion.file));
         if exclusion.lines.is_empty() || exclusion.runs.is_empty() || exclusion.tiers.is_empty() {
@@ -54,12 +49,16 @@ fn check_exclusions() -> Result<()> {
         if exclusion.reason.trim().is_empty() {
             return wrong("an exclusion without a reason");
         }
-        let Some(file) = files.get(&exclusion.file) else { return wrong("no such file") };
-        for name in &exclusion.tiers {
-            match EngineTier::named(name) {
-                Some(tier) if runs(tier, file) => {}
-                _ => return wrong("the file is not run on such a tier"),
-            }
+        if exclusion.runs.contains(&Kind::Fuel)
+            && exclusion.tiers.iter().any(|name| name == EngineTier::Wasmtime.name())
+        {
+            return wrong("fuel is compared with that of wasmtime");
+        }
+        if !names.contains(&exclusion.file) {
+            return wrong("no such file");
+        }
+        if let Some(tier) = exclusion.tiers.iter().find(|name| EngineTier::named(name).is_none()) {
+            return wrong(&format!("{tier} is no tier"));
         }
     }
     Ok(())

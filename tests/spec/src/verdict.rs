@@ -1,20 +1,11 @@
 //! Compares what came of a file raw with what came of it through the guard, and both with what is excluded.
 
-use crate::passage::Passage;
-use crate::run::{Fault, Verdict};
+use crate::exclusions::Kind;
+use crate::run::{Fault, Outcome, Verdict};
 use crate::script::{Script, What};
 use crate::world::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-
-/// A file's verdicts in one passage.
-#[derive(Debug)]
-pub struct Verdicts {
-    /// The passage.
-    pub passage: Passage,
-    /// One for each step.
-    pub verdicts: Vec<Verdict>,
-}
 
 /// Directives that do not hold and need a reason, by line.
 pub type Differences = BTreeMap<usize, String>;
@@ -48,9 +39,9 @@ pub fn raw_differences(script: &Script, raw: &[Verdict], guarded: &[Verdict], cu
 
 /// What holds raw and not through the guard. Runaway recursion has to end in a metered run whatever the engine does with it.
 #[must_use]
-pub fn differences(script: &Script, raw: &[Verdict], other: &Verdicts) -> Differences {
+pub fn differences(script: &Script, raw: &[Verdict], other: &[Verdict]) -> Differences {
     let mut differences = Differences::new();
-    for ((step, raw), other_verdict) in script.steps.iter().zip(raw).zip(&other.verdicts) {
+    for ((step, raw), other_verdict) in script.steps.iter().zip(raw).zip(other) {
         let difference = match (raw, other_verdict) {
             (_, Verdict::Failed(Fault::Follows(_))) => None,
             (Verdict::Passed(raw), Verdict::Passed(other)) => {
@@ -68,19 +59,30 @@ pub fn differences(script: &Script, raw: &[Verdict], other: &Verdicts) -> Differ
     differences
 }
 
+/// Steps that hold on both of two tiers and used different amounts of fuel.
+#[must_use]
+pub fn fuel_differences(script: &Script, here: &Outcome, wasmtime: &Outcome) -> Differences {
+    let mut differences = Differences::new();
+    let fuel = here.fuel.iter().zip(&wasmtime.fuel);
+    let verdicts = here.verdicts.iter().zip(&wasmtime.verdicts);
+    for ((step, verdicts), (here, wasmtime)) in script.steps.iter().zip(verdicts).zip(fuel) {
+        if matches!(verdicts, (Verdict::Passed(_), Verdict::Passed(_))) && here != wasmtime {
+            differences.insert(step.line, format!("{here} units, and {wasmtime} on wasmtime"));
+        }
+    }
+    differences
+}
+
 /// What the differences and the exclusions have not in common, as text. Empty when all is as expected.
 #[must_use]
-pub fn complaints(passage: Passage, differences: &Differences, excluded: &BTreeSet<usize>) -> String {
+pub fn complaints(kind: Kind, differences: &Differences, excluded: &BTreeSet<usize>) -> String {
     let mut text = String::new();
     for (line, difference) in differences.iter().filter(|(line, _)| !excluded.contains(line)) {
-        let _ = writeln!(text, "  {}, line {line}: {difference}", passage.name());
+        let _ = writeln!(text, "  {}, line {line}: {difference}", kind.name());
     }
     for line in excluded.iter().filter(|line| !differences.contains_key(line)) {
-        let _ = writeln!(
-            text,
-            "  {}, line {line}: it holds, so it must no longer stand in exclusions.toml",
-            passage.name()
-        );
+        let _ =
+            writeln!(text, "  {}, line {line}: it holds, so it must no longer stand in exclusions.toml", kind.name());
     }
     text
 }

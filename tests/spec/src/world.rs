@@ -36,7 +36,7 @@ pub trait World {
     ///
     /// # Errors
     /// When the engine cannot be had again.
-    fn renewed(self: Box<Self>) -> crate::Result<Box<dyn World>>;
+    fn renew(&mut self) -> crate::Result<()>;
 
     /// Whether runaway recursion ends in something that the embedder survives.
     fn bounds_recursion(&self) -> bool;

@@ -7,9 +7,7 @@ use crate::outline::{Outline, id};
 use crate::refusal::Result;
 use std::collections::BTreeMap;
 use wasmparser::types::{CoreTypeId, TypesRef};
-use wasmparser::{
-    BinaryReader, ConstExpr, ElementItems, ElementSectionReader, GlobalSectionReader, Operator,
-};
+use wasmparser::{BinaryReader, ConstExpr, ElementItems, ElementSectionReader, GlobalSectionReader, Operator};
 use wasmrt_model::{Feature, FeatureSet};
 
 /// What may end without coming back.
@@ -29,7 +27,12 @@ type Class = Option<CoreTypeId>;
 
 impl Calls {
     /// Reads every function for whom it calls.
-    pub(crate) fn read(outline: &Outline<'_>, types: TypesRef<'_>, features: FeatureSet, imported: u32) -> Result<Self> {
+    pub(crate) fn read(
+        outline: &Outline<'_>,
+        types: TypesRef<'_>,
+        features: FeatureSet,
+        imported: u32,
+    ) -> Result<Self> {
         let mut graph = Graph {
             types,
             classes_by_type: !features.contains(Feature::Gc) && !features.contains(Feature::FunctionReferences),
@@ -49,9 +52,13 @@ impl Calls {
                     Operator::CallIndirect { type_index, .. }
                     | Operator::ReturnCallIndirect { type_index, .. }
                     | Operator::CallRef { type_index }
-                    | Operator::ReturnCallRef { type_index } => graph.through.push((function, graph.class_of_type(type_index))),
+                    | Operator::ReturnCallRef { type_index } => {
+                        graph.through.push((function, graph.class_of_type(type_index)))
+                    }
                     Operator::RefFunc { function_index } => graph.mark(function_index),
-                    Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. } => graph.throws.push(function),
+                    Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. } => {
+                        graph.throws.push(function)
+                    }
                     _ => {}
                 }
             }

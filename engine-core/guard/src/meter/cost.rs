@@ -67,19 +67,9 @@ pub(crate) fn fixed(operator: &Operator<'_>) -> u64 {
         | O::Delegate { .. } => 0,
 
         O::Call { .. } | O::ReturnCall { .. } => 4,
-        O::CallIndirect { .. }
-        | O::ReturnCallIndirect { .. }
-        | O::CallRef { .. }
-        | O::ReturnCallRef { .. } => 8,
+        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::CallRef { .. } | O::ReturnCallRef { .. } => 8,
 
-        O::I32DivS
-        | O::I32DivU
-        | O::I32RemS
-        | O::I32RemU
-        | O::I64DivS
-        | O::I64DivU
-        | O::I64RemS
-        | O::I64RemU => 10,
+        O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU | O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => 10,
 
         O::F32Div | O::F64Div | O::F32Sqrt | O::F64Sqrt | O::F32x4Div | O::F64x2Div | O::F32x4Sqrt | O::F64x2Sqrt => 4,
 

@@ -392,7 +392,8 @@ impl Writer<'_> {
             // At the end of a loop the way back is the usual one.
             !(label == 0 && next.is_some_and(|next| next.kind == Kind::Close && next.cost == 0))
         } else {
-            let same_place = !frame.exact && matches!(frame.goal(state).place, Place::Local) == matches!(state.place, Place::Local);
+            let same_place =
+                !frame.exact && matches!(frame.goal(state).place, Place::Local) == matches!(state.place, Place::Local);
             let leaves_loop = self.frames.iter().skip(target + 1).any(|frame| frame.shape == Some(Shape::Loop));
             leaves_loop || !same_place
         };
@@ -413,10 +414,10 @@ impl Writer<'_> {
         let Some(state) = self.state else { return };
         let arrived = self.arrive(target, state);
         // Writing down the same amount in the other place leaves the first one as it was, unless `spent` had to be emptied.
-        let both = match (state.place, arrived.place) {
-            (Place::Local, Place::Global { .. }) | (Place::Global { spent: false }, Place::Local) => true,
-            _ => false,
-        };
+        let both = matches!(
+            (state.place, arrived.place),
+            (Place::Local, Place::Global { .. }) | (Place::Global { spent: false }, Place::Local)
+        );
         self.state = Some(if both { state } else { arrived });
     }
 
@@ -536,9 +537,7 @@ impl Writer<'_> {
     /// Makes the global exact before a call. The host does nothing for a guest that has nothing left.
     fn settle_for(&mut self, host: bool) {
         self.settle();
-        if host
-            && let Some(mut ledger) = self.ledger()
-        {
+        if host && let Some(mut ledger) = self.ledger() {
             ledger.check(State::EXACT);
         }
     }

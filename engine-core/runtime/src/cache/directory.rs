@@ -46,7 +46,8 @@ impl Directory {
         let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
             Error::io("cannot open the cache directory", errno.into()).with_context("path", path.display())
         })?;
-        let stat = rustix::fs::fstat(&descriptor).map_err(|errno| Error::io("cannot look at the cache directory", errno.into()))?;
+        let stat = rustix::fs::fstat(&descriptor)
+            .map_err(|errno| Error::io("cannot look at the cache directory", errno.into()))?;
         let refuse = |why: &str, hint: &str| {
             Err(Error::new(ErrorKind::PermissionDenied, format!("the cache directory {why}"))
                 .with_context("path", path.display())
@@ -94,7 +95,8 @@ impl Directory {
     pub(crate) fn write_atomically(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let temporary = self.write_temporary(bytes)?;
         temporary.persist(self.path.join(name)).map(drop).map_err(|error| {
-            Error::io("cannot write to the artifact cache", error.error).with_context("path", self.path.join(name).display())
+            Error::io("cannot write to the artifact cache", error.error)
+                .with_context("path", self.path.join(name).display())
         })
     }
 
@@ -111,8 +113,7 @@ impl Directory {
     fn write_temporary(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
         let failed = |source| Error::io("cannot write to the artifact cache", source);
         // A temporary file of this crate has mode 0600.
-        let mut temporary =
-            tempfile::Builder::new().prefix(SCRATCH_PREFIX).tempfile_in(&self.path).map_err(failed)?;
+        let mut temporary = tempfile::Builder::new().prefix(SCRATCH_PREFIX).tempfile_in(&self.path).map_err(failed)?;
         temporary.write_all(bytes).map_err(failed)?;
         Ok(temporary)
     }
@@ -135,7 +136,8 @@ impl Directory {
 
     /// The files in it.
     pub(crate) fn list(&self) -> Result<Vec<Listed>> {
-        let failed = |source| Error::io("cannot read the cache directory", source).with_context("path", self.path.display());
+        let failed =
+            |source| Error::io("cannot read the cache directory", source).with_context("path", self.path.display());
         let mut listed = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -156,6 +158,7 @@ impl Directory {
     }
 
     fn io(&self, what: &str, name: &str, errno: Errno) -> Error {
-        Error::io(format!("{what} a file in the cache"), errno.into()).with_context("path", self.path.join(name).display())
+        Error::io(format!("{what} a file in the cache"), errno.into())
+            .with_context("path", self.path.join(name).display())
     }
 }

@@ -30,7 +30,8 @@ impl Sealer {
         }
         let mut fresh = [0u8; 32];
         getrandom::fill(&mut fresh).map_err(|source| {
-            Error::new(ErrorKind::Internal, "the system has no randomness").with_source(std::io::Error::other(source.to_string()))
+            Error::new(ErrorKind::Internal, "the system has no randomness")
+                .with_source(std::io::Error::other(source.to_string()))
         })?;
         // Another process may have been first; then its secret is the one.
         directory.write_unless_there(KEY_NAME, &fresh)?;

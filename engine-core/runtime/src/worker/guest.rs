@@ -1,7 +1,7 @@
 //! Running a guest inside a worker: load, link, instantiate, call, account.
 
 use super::report::Report;
-use crate::meters::{Exhausted, Meters};
+use wasmrt_guard::{Exhausted, Meters};
 use wasmrt_host::{Host, Refusals, Resources};
 use wasmrt_model::backend::{Code, Ending, ImportedFunction, WasmEngine, WasmInstance};
 use wasmrt_model::units::Count;

@@ -38,7 +38,13 @@ pub(crate) enum ReportedEnd {
 impl Report {
     /// An account of an end and nothing else.
     pub(crate) fn ended(status: ExitStatus) -> Self {
-        Self { end: ReportedEnd::Ended(status), results: Vec::new(), memory_pages: None, fuel: None, refusals: Vec::new() }
+        Self {
+            end: ReportedEnd::Ended(status),
+            results: Vec::new(),
+            memory_pages: None,
+            fuel: None,
+            refusals: Vec::new(),
+        }
     }
 
     /// An account of a failure.

@@ -146,14 +146,14 @@ impl World for WasmEdge {
         self.world.set_global(instance, export, linking::Value::I64(value.cast_unsigned()))
     }
 
-    fn renewed(self: Box<Self>) -> crate::Result<Box<dyn World>> {
-        let Self { world, compiler, .. } = *self;
-        drop(world);
-        let world = match &compiler {
+    fn renew(&mut self) -> crate::Result<()> {
+        let world = match &self.compiler {
             Some(_) => linking::World::native(),
             None => linking::World::interpreted(),
         };
-        Ok(Box::new(Self { world: world.map_err(|error| error.to_string())?, names: Vec::new(), compiler }))
+        self.world = world.map_err(|error| error.to_string())?;
+        self.names.clear();
+        Ok(())
     }
 
     fn bounds_recursion(&self) -> bool {

@@ -147,8 +147,9 @@ impl World for Wasmtime {
         global.is_some_and(|global| global.set(&mut self.store, Val::I64(value)).is_ok())
     }
 
-    fn renewed(self: Box<Self>) -> crate::Result<Box<dyn World>> {
-        Ok(Box::new(Self::new()?))
+    fn renew(&mut self) -> crate::Result<()> {
+        *self = Self::new()?;
+        Ok(())
     }
 
     fn bounds_recursion(&self) -> bool {

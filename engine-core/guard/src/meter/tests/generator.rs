@@ -2,9 +2,9 @@
 
 use arbitrary::{Result, Unstructured};
 use wasm_encoder::{
-    BlockType, Catch, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType, Module, RefType,
-    TableSection, TableType, TagKind, TagSection, TagType, TypeSection, ValType,
+    BlockType, Catch, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType,
+    Module, RefType, TableSection, TableType, TagKind, TagSection, TagType, TypeSection, ValType,
 };
 
 /// The steps (loop iterations and calls) that a guest takes before it only returns.
@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     pub(super) exceptions: bool,
     /// return_call and return_call_indirect.
     pub(super) tail_calls: bool,
+    /// The host in the table.
+    pub(super) host_in_table: bool,
 }
 
 /// A guest with the export `run`, and a start section now and then.
@@ -44,14 +46,21 @@ pub(super) fn guest(u: &mut Unstructured<'_>, wanted: Wanted) -> Result<Vec<u8>>
         functions.function(3 + index);
     }
     let mut tables = TableSection::new();
-    tables.table(TableType { element_type: RefType::FUNCREF, table64: false, minimum: 4, maximum: None, shared: false });
+    tables.table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: 4,
+        maximum: None,
+        shared: false,
+    });
     let mut memories = MemorySection::new();
     memories.memory(MemoryType { minimum: 1, maximum: Some(3), memory64: false, shared: false, page_size_log2: None });
     let mut tags = TagSection::new();
     tags.tag(TagType { kind: TagKind::Exception, func_type_idx: 0 });
     let mut globals = GlobalSection::new();
     for start in [STEPS, 0] {
-        globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(start));
+        globals
+            .global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(start));
     }
     let mut exports = ExportSection::new();
     exports.export("run", ExportKind::Func, IMPORTED);
@@ -61,14 +70,15 @@ pub(super) fn guest(u: &mut Unstructured<'_>, wanted: Wanted) -> Result<Vec<u8>>
     // Sometimes the host is in the table as well.
     let mut elements = ElementSection::new();
     let mut in_table = plain.clone();
-    if in_table.is_empty() || u.ratio(1, 4)? {
+    if wanted.host_in_table && u.ratio(1, 4)? {
         in_table.push(0);
     }
+    let through = !in_table.is_empty();
     let in_table: Vec<u32> = in_table.into_iter().cycle().take(4).collect();
     elements.active(None, &ConstExpr::i32_const(0), Elements::Functions(in_table.into()));
     let mut code = CodeSection::new();
     for (params, results) in &signatures {
-        let shape = Shape { params: *params, results: *results, signatures: &signatures, wanted };
+        let shape = Shape { params: *params, results: *results, signatures: &signatures, wanted, through };
         code.function(&function(u, shape)?);
     }
     let mut module = Module::new();
@@ -92,6 +102,8 @@ struct Shape<'a> {
     results: u32,
     signatures: &'a [(u32, u32)],
     wanted: Wanted,
+    /// Whether there is anything in the table.
+    through: bool,
 }
 
 /// A label: how many values a branch to it carries, and whether it is a loop's.
@@ -226,7 +238,7 @@ impl Body<'_, '_, '_> {
             14 => {
                 self.sink().call(0);
             }
-            15 => self.call_through()?,
+            15 if self.shape.through => self.call_through()?,
             16 => self.bulk()?,
             17 if self.shape.wanted.exceptions => {
                 self.condition()?;
@@ -325,8 +337,7 @@ impl Body<'_, '_, '_> {
         let handlers: Vec<u32> =
             (0..u32::try_from(self.labels.len()).unwrap()).filter(|label| self.arity(*label) == 0).collect();
         let Some(label) = self.u.choose_iter(handlers.iter()).ok().copied() else { return self.consume_one() };
-        let catch =
-            if self.u.ratio(1, 2)? { Catch::All { label } } else { Catch::One { tag: 0, label } };
+        let catch = if self.u.ratio(1, 2)? { Catch::All { label } } else { Catch::One { tag: 0, label } };
         self.sink().try_table(BlockType::Empty, vec![catch].into_iter().collect::<Vec<_>>());
         self.labels.push(Label { arity: 0 });
         self.statements(depth - 1)?;
@@ -380,7 +391,7 @@ impl Body<'_, '_, '_> {
             .filter(|callee| self.shape.signatures[*callee].1 == self.shape.results)
             .collect();
         let callee = *self.u.choose(&same)?;
-        if self.shape.results == 0 && self.u.ratio(1, 3)? {
+        if self.shape.results == 0 && self.shape.through && self.u.ratio(1, 3)? {
             self.value()?;
             self.sink().i32_const(3).i32_and().return_call_indirect(0, 0);
         } else {
@@ -405,9 +416,7 @@ impl Body<'_, '_, '_> {
         match self.u.int_in_range(0..=2)? {
             0 => self.sink().memory_fill(0),
             1 => self.sink().memory_copy(0, 0),
-            _ => {
-                self.sink().i32_const(6).i32_shr_u().memory_grow(0).drop().drop().drop()
-            }
+            _ => self.sink().i32_const(6).i32_shr_u().memory_grow(0).drop().drop().drop(),
         };
         Ok(())
     }

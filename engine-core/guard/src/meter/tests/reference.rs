@@ -1,11 +1,11 @@
 //! Metering as the documentation says it, without any cleverness: what the real one is compared with.
 
-use crate::meter::cost;
-use crate::meter::scan::{Kind, Module, Scan};
-use crate::outline::{Outline, id};
 use crate::StructureCaps;
 use crate::binary::Edits;
 use crate::bounds::page_bytes_log2;
+use crate::meter::cost;
+use crate::meter::scan::{Kind, Module, Scan};
+use crate::outline::{Outline, id};
 use crate::validate::validate;
 use wasm_encoder::{ConstExpr, Encode, ExportKind, GlobalType, InstructionSink, ValType};
 use wasmparser::Operator;
@@ -88,7 +88,13 @@ pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
                     sink.i64_extend_i32_u();
                 }
                 // What costs more than this is out of fuel by any limit that the tests use.
-                sink.local_set(wide).local_get(wide).i64_const(1 << 40).local_get(wide).i64_const(1 << 40).i64_lt_u().select();
+                sink.local_set(wide)
+                    .local_get(wide)
+                    .i64_const(1 << 40)
+                    .local_get(wide)
+                    .i64_const(1 << 40)
+                    .i64_lt_u()
+                    .select();
                 if scale > 0 {
                     sink.i64_const(scale).i64_shl();
                 } else {
@@ -98,7 +104,9 @@ pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
             }
             let raw = &source[start - base..end - base];
             match operator {
-                Operator::Call { function_index } if function_index >= imported => nested(&mut code, depth, deepest, raw),
+                Operator::Call { function_index } if function_index >= imported => {
+                    nested(&mut code, depth, deepest, raw)
+                }
                 Operator::CallIndirect { .. } | Operator::CallRef { .. } => nested(&mut code, depth, deepest, raw),
                 _ => code.extend_from_slice(raw),
             }
@@ -117,7 +125,13 @@ fn add(code: &mut Vec<u8>, global: u32, amount: u64) {
 fn nested(code: &mut Vec<u8>, depth: u32, deepest: u32, call: &[u8]) {
     let mut sink = InstructionSink::new(code);
     sink.global_get(depth).i64_const(1).i64_add().global_set(depth);
-    sink.global_get(depth).global_get(deepest).global_get(depth).global_get(deepest).i64_gt_s().select().global_set(deepest);
+    sink.global_get(depth)
+        .global_get(deepest)
+        .global_get(depth)
+        .global_get(deepest)
+        .i64_gt_s()
+        .select()
+        .global_set(deepest);
     code.extend_from_slice(call);
     InstructionSink::new(code).global_get(depth).i64_const(1).i64_sub().global_set(depth);
 }
