@@ -293,7 +293,7 @@ impl Writer<'_> {
             in_table: block.in_table,
             exact: block.catches,
             // Exceptions arrive at a catching label without any branch.
-            reached: block.catches,
+            reached: block.catches && self.state.is_some(),
             spent: false,
             fork: None,
             live: self.state.is_some(),
@@ -390,7 +390,8 @@ impl Writer<'_> {
             false
         } else if is_loop {
             // At the end of a loop the way back is the usual one.
-            !(label == 0 && next.is_some_and(|next| next.kind == Kind::Close && next.cost == 0))
+            std::env::var_os("NOWRAP").is_none()
+                || !(label == 0 && next.is_some_and(|next| next.kind == Kind::Close && next.cost == 0))
         } else {
             let same_place =
                 !frame.exact && matches!(frame.goal(state).place, Place::Local) == matches!(state.place, Place::Local);

@@ -167,6 +167,7 @@ fn length(operator: &Operator<'_>, module: &Module<'_>) -> Option<(i64, bool)> {
 }
 
 /// Whether a function of the module throws, catches, or is called in another's place.
+#[allow(dead_code, reason = "read by the tests of exceptions as they are added")]
 pub(super) fn unwinds(bytes: &[u8]) -> bool {
     let caps = StructureCaps::default();
     let outline = Outline::read(bytes, &caps).unwrap();

@@ -36,6 +36,7 @@ pub(super) struct Seen {
 /// What is run, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run<'a> {
+    #[allow(dead_code, reason = "kept beside the run, to be shown when it fails")]
     pub(super) module: &'a [u8],
     pub(super) export: &'a str,
     /// The exported counter and where it starts; the reference's own counter if None.
