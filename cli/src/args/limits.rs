@@ -22,7 +22,9 @@ pub(crate) struct CodeLimitArgs {
     pub(crate) table_elements: Option<Limit<Count>>,
     /// How deep calls of the guest may be nested
     ///
-    /// Going deeper is a trap. Default: unlimited (the engine's stack still bounds it).
+    /// Going deeper is a trap. A function counts once more for each 256 locals and each 4 KiB of its
+    /// code. Without a limit only the engine's stack bounds it, and running into that may be a crash
+    /// of the worker. Default: 32768.
     #[arg(long, value_name = "COUNT")]
     pub(crate) call_depth: Option<Limit<Count>>,
     /// How much the guest may execute, in units of fuel

@@ -1,7 +1,7 @@
 //! Every row of the exit code table, and what is said of it.
 
 use crate::guests;
-use crate::room::{Room, engines, is_required};
+use crate::room::{Room, engines};
 
 #[test]
 fn a_guest_that_exits_has_its_own_code() {
@@ -74,14 +74,8 @@ fn fuel_used_up_is_152() {
         let ended = room.run_on(engine, &["--fuel", "100000", "--timeout", "60s", "--report", "r.json", "spin.wat"]);
         assert_eq!(ended.said(), 1, "{engine}");
         let report: serde_json::Value = serde_json::from_str(&room.read("r.json")).unwrap();
-        if report["error"]["kind"] == "unsupported" && !is_required("metering") {
-            // Where nothing meters modules the flag is refused by name, and nothing runs.
-            assert!(ended.stderr.contains("fuel") && ended.stdout.is_empty(), "{ended:?}");
-            ended.expect(126);
-        } else {
-            assert_eq!(report["outcome"]["status"]["limit"], "fuel");
-            ended.expect(152);
-        }
+        assert_eq!(report["outcome"]["status"]["limit"], "fuel");
+        ended.expect(152);
     }
 }
 

@@ -11,7 +11,10 @@ use wasmrt_model::{Feature, FeatureSet, FunctionType, Limit, Limits, ValueType};
 const PAGE: u64 = 1 << 16;
 
 fn options() -> GuardOptions {
-    GuardOptions::new(Feature::ALL.iter().copied().collect(), &Limits::default())
+    let mut options = GuardOptions::new(Feature::ALL.iter().copied().collect(), &Limits::default());
+    // What is metered has its own tests.
+    options.metering = None;
+    options
 }
 
 fn bounded(memory_bytes: u64, table_elements: u64) -> GuardOptions {

@@ -172,7 +172,7 @@ limits! {
     memory_bytes: Bytes,
     /// Sum of all table elements. Default 1 Mi.
     table_elements: Count,
-    /// Nested calls.
+    /// Nested calls; functions with large frames count more than once. Default 32,768.
     call_depth: Count,
     /// Units of fuel, by one cost table on every engine. Default unlimited.
     fuel: Count,

@@ -34,8 +34,6 @@ impl Default for Ceiling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Enforcement {
-    /// The guard injects fuel and call-depth metering.
-    pub metering: bool,
     /// The host has sockets under the network policy.
     pub network: bool,
     /// Guests can be run inside the caller's process.
@@ -44,7 +42,7 @@ pub struct Enforcement {
 
 impl Enforcement {
     /// Nothing but what every build has.
-    pub const NONE: Self = Self { metering: false, network: false, in_process: false };
+    pub const NONE: Self = Self { network: false, in_process: false };
 }
 
 /// A run that can be carried out exactly as it says.
@@ -132,7 +130,7 @@ pub fn resolve(
     if ceiling.engines.as_ref().is_some_and(|allowed| !allowed.contains(&engine)) {
         return Err(Error::new(ErrorKind::Denied, format!("the ceiling does not allow the engine {engine}")));
     }
-    let limits = resolve_limits(spec, enforcement, ceiling)?;
+    let limits = resolve_limits(spec, ceiling)?;
     resolve_tiers(spec, capabilities, enforcement)?;
     if !spec.network.is_denied() {
         if !ceiling.network {
@@ -163,20 +161,11 @@ fn unsupported(control: &str, why: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{control} cannot be enforced: {why}"))
 }
 
-fn resolve_limits(spec: &RunSpec, enforcement: Enforcement, ceiling: &Ceiling) -> Result<Limits> {
+fn resolve_limits(spec: &RunSpec, ceiling: &Ceiling) -> Result<Limits> {
     let mut limits = Limits::resolve(&spec.limits, &ceiling.limits)?;
     let captured = spec.stdio.stdout.is_captured() || spec.stdio.stderr.is_captured();
     if captured && spec.limits.output_bytes.is_none() {
         limits.output_bytes = output_bytes::CAPTURED.min(ceiling.limits.output_bytes);
-    }
-    if !enforcement.metering {
-        for (name, bounded) in
-            [("fuel", limits.fuel.bound().is_some()), ("call_depth", limits.call_depth.bound().is_some())]
-        {
-            if bounded {
-                return Err(unsupported(&format!("limit {name}"), "this build does not meter modules"));
-            }
-        }
     }
     Ok(limits)
 }

@@ -1,5 +1,7 @@
 //! The engines of this build by name, loaded when they are first asked for.
 
+#[cfg(feature = "wasmtime")]
+use crate::worker::GUEST_STACK_BYTES;
 use std::cell::OnceCell;
 use std::sync::Arc;
 use wasmrt_model::backend::WasmEngine;
@@ -43,7 +45,9 @@ impl Registry {
             #[cfg(feature = "wasmedge")]
             (EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
             #[cfg(feature = "wasmtime")]
-            (EngineName::Wasmtime, || Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::new()?))),
+            (EngineName::Wasmtime, || {
+                Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
+            }),
         ];
         let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceCell::new() };
         Self { slots: loads.iter().map(slot).collect() }

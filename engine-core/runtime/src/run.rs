@@ -8,7 +8,7 @@ use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
 use crate::worker::guest::{self, GuestWork};
 use crate::worker::report::{Report, ReportedEnd};
-use crate::worker::{self, WorkerSetup, above_standard_streams};
+use crate::worker::{self, GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
 use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wasmrt_host::{Counters, Resources};
 use wasmrt_model::backend::Code;
+use wasmrt_model::limits::call_depth;
 use wasmrt_model::{Captured, Error, ErrorKind, ExitStatus, LimitKind, Outcome, Result, RunPlan, Tier, Usage};
 
 /// What a worker may map beside the guest's memory and tables: engine, stacks, host, file buffers.
@@ -54,6 +55,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let cpu_time = plan.limits().cpu_time.bound().map(|span| span.0);
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes),
+        guest_stack_bytes: Some(stack_bytes(&plan)),
         cpu_time,
         own_group: !on_terminal(),
         keep: kept_descriptors(&streams, &code),
@@ -149,6 +151,13 @@ fn duplicate(streams: &GuestStreams) -> GuestStreams {
     let copy =
         |stream: &Option<std::os::fd::OwnedFd>| stream.as_ref().and_then(|fd| above_standard_streams(fd.as_fd()).ok());
     GuestStreams { stdin: copy(&streams.stdin), stdout: copy(&streams.stdout), stderr: copy(&streams.stderr) }
+}
+
+/// What a guest may need that nests its calls as deeply as it may. At least what the engine was told that it has.
+fn stack_bytes(plan: &RunPlan) -> u64 {
+    let engine = u64::try_from(GUEST_STACK_BYTES).unwrap_or(u64::MAX);
+    let calls = plan.limits().call_depth.bound().map_or(0, |calls| calls.0);
+    calls.saturating_mul(call_depth::STACK_PER_CALL.0).max(engine)
 }
 
 fn memory_cap(plan: &RunPlan, tier: Tier, code_bytes: u64) -> Option<u64> {

@@ -23,6 +23,8 @@ pub(crate) struct WorkerSetup<'a> {
     pub(crate) memory_bytes: Option<u64>,
     /// Processor time, as a backstop to the supervisor's own watch.
     pub(crate) cpu_time: Option<Duration>,
+    /// Stack for a guest. None means that no guest runs in it.
+    pub(crate) guest_stack_bytes: Option<u64>,
     /// Whether it gets a process group of its own.
     pub(crate) own_group: bool,
     /// Descriptors that it needs; all others are closed.
@@ -40,8 +42,11 @@ pub(crate) struct Worker {
     pub(crate) report: OwnedFd,
 }
 
-/// Guest stacks live on the worker's main thread, which grows on demand up to this.
-const STACK_BYTES: u64 = 64 << 20;
+/// How much of a worker's stack is the guest's: enough for the default of `call_depth`. A worker's main thread grows on demand.
+pub(crate) const GUEST_STACK_BYTES: usize = 256 << 20;
+
+/// What of a worker's stack is for everything else: the engine, host functions, compilers.
+const OWN_STACK_BYTES: u64 = 16 << 20;
 
 /// Forks a worker that does `work`, reports and is gone. `work` never returns to the caller's code in the child.
 ///
@@ -145,12 +150,7 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
             .map_err(|errno| Error::io(format!("cannot set {resource:?}"), errno.into()))
     };
     set(Resource::Core, 0, 0)?;
-    let stack = rustix::process::getrlimit(Resource::Stack);
-    let wanted = stack.maximum.map_or(STACK_BYTES, |maximum| maximum.min(STACK_BYTES));
-    if stack.current.is_some_and(|current| current < wanted) {
-        rustix::process::setrlimit(Resource::Stack, Rlimit { current: Some(wanted), maximum: stack.maximum })
-            .map_err(|errno| Error::io("cannot set the stack limit", errno.into()))?;
-    }
+    limit_stack(OWN_STACK_BYTES.saturating_add(setup.guest_stack_bytes.unwrap_or_default()))?;
     if let Some(cpu_time) = setup.cpu_time {
         // The kernel counts whole seconds here; the supervisor is exact and comes first.
         let seconds = cpu_time.as_secs().saturating_add(2);
@@ -163,6 +163,24 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
         set(Resource::Data, cap, cap)?;
     }
     Ok(())
+}
+
+/// The stack that is needed, no more and no less: what a guest can fill is memory too.
+fn limit_stack(bytes: u64) -> Result<()> {
+    let maximum = rustix::process::getrlimit(Resource::Stack).maximum;
+    if let Some(maximum) = maximum.filter(|maximum| *maximum < bytes) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "limit call_depth needs {} MiB of stack, and this process may have {} MiB",
+                bytes >> 20,
+                maximum >> 20
+            ),
+        )
+        .with_hint("raise the hard stack limit (ulimit -Hs), or set a lower call_depth"));
+    }
+    rustix::process::setrlimit(Resource::Stack, Rlimit { current: Some(bytes), maximum: Some(bytes) })
+        .map_err(|errno| Error::io("cannot set the stack limit", errno.into()))
 }
 
 /// Private writable memory that this process has mapped: what RLIMIT_DATA counts.

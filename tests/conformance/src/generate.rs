@@ -1,10 +1,11 @@
 //! Modules that are too large to write down: one thing of a module, made as large as a case says. Each has an empty `_start`, so a
-//! module that is let through runs and exits with 0.
+//! module that is let through runs and exits with 0; that of the recursive ones calls itself without end.
 
 use crate::Result;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
-    MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    GlobalSection, GlobalType, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection,
+    ValType,
 };
 
 /// A module in which `what` occurs `count` times.
@@ -27,6 +28,8 @@ pub fn module(what: &str, count: u32) -> Result<Vec<u8>> {
         "types" => types(count),
         "params" => params(count),
         "custom" => custom(count),
+        "recursion-locals" => recursion(&locals_across_call(count)),
+        "recursion-values" => recursion(&values_across_call(count)),
         other => return Err(format!("there is no generator '{other}'")),
     })
 }
@@ -188,6 +191,47 @@ fn params(count: u32) -> Vec<u8> {
     parts.code.function(&empty());
     let mut module = Module::new();
     module.section(&parts.types).section(&parts.functions).section(&parts.exports).section(&parts.code);
+    module.finish()
+}
+
+/// Calls itself while as many locals are in use, with values that no compiler can know.
+fn locals_across_call(count: u32) -> Function {
+    let mut function = Function::new([(count, ValType::I64)]);
+    let mut code = function.instructions();
+    for local in 0..count {
+        code.global_get(0).i64_const(i64::from(local)).i64_mul().local_set(local);
+    }
+    code.call(0);
+    for local in 0..count {
+        code.local_get(local).global_get(0).i64_xor().global_set(0);
+    }
+    code.end();
+    function
+}
+
+/// Calls itself while as many values are on the operand stack.
+fn values_across_call(count: u32) -> Function {
+    let mut function = Function::new([]);
+    let mut code = function.instructions();
+    for value in 0..count {
+        code.global_get(0).i64_const(i64::from(value)).i64_mul();
+    }
+    code.call(0);
+    for _ in 0..count {
+        code.global_get(0).i64_xor().global_set(0);
+    }
+    code.end();
+    function
+}
+
+/// A module with one global, in which `_start` has this body.
+fn recursion(start: &Function) -> Vec<u8> {
+    let parts = Parts::new(start);
+    let mut globals = GlobalSection::new();
+    globals.global(GlobalType { val_type: ValType::I64, mutable: true, shared: false }, &ConstExpr::i64_const(3));
+    let mut module = Module::new();
+    module.section(&parts.types).section(&parts.functions).section(&globals).section(&parts.exports);
+    module.section(&parts.code);
     module.finish()
 }
 

@@ -34,8 +34,7 @@ pub const AUTO: Pair = Pair { name: "auto", engine: None, tier: Tier::Optimized 
 
 /// What wasmrt as a whole can do, beyond its engines. A requirement that stands here with `false` is expected to be refused as
 /// unsupported on every engine; turn it to `true` with the change that brings the ability.
-const ABILITIES: [(&str, bool); 4] =
-    [("fuel", false), ("call-depth", false), ("network", false), ("in-process", false)];
+const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", false), ("in-process", false)];
 
 impl Pair {
     /// Asks for this pair in a spec.

@@ -19,6 +19,14 @@
 //! `memory.grow` is about the bytes of the new pages. What a host function does costs nothing beyond its call.
 
 use wasmparser::Operator;
+use wasmrt_model::limits::call_depth::{CODE_PER_CALL, LOCALS_PER_CALL};
+
+/// How many calls entering a function counts for, by its locals with parameters and the bytes of its body.
+pub(crate) fn calls(locals: u64, code_bytes: usize) -> i64 {
+    let code_bytes = u64::try_from(code_bytes).unwrap_or(u64::MAX);
+    let more = (locals / LOCALS_PER_CALL).saturating_add(code_bytes / CODE_PER_CALL);
+    i64::try_from(more).unwrap_or(i64::MAX - 1) + 1
+}
 
 /// Of how many locals one unit is charged for making them zero.
 const LOCALS_PER_UNIT: u64 = 4;
@@ -130,6 +138,14 @@ atomic_updates! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_functions_count_as_several_calls() {
+        assert_eq!(calls(0, 0), 1);
+        assert_eq!(calls(LOCALS_PER_CALL - 1, 4095), 1);
+        assert_eq!(calls(LOCALS_PER_CALL, 4096), 3);
+        assert_eq!(calls(50_000, 1 << 20), 1 + 195 + 256);
+    }
 
     #[test]
     fn lengths_are_scaled_and_never_wrap() {

@@ -3,7 +3,7 @@
 //! One walk over the events of a [`Scan`]. Each open block has a frame that says in which [`State`] control has to arrive at its label; the
 //! first way that leads there sets it, every other one is converted. Code that cannot be reached is copied as it is.
 //!
-//! Depth: the hidden global holds how many calls may still be nested. A function takes it at its entry, less one, into a local, and writes
+//! Depth: the hidden global holds how many calls may still be nested. A function takes it at its entry, less what it counts for, into a local, and writes
 //! that back before each of its calls; so nothing has to be undone on any way out, exceptions included.
 
 use super::calls::Calls;
@@ -73,6 +73,7 @@ pub(crate) fn rewrite(rules: &Rules<'_>, scan: &Scan, source: &[u8], signature: 
         frames: Vec::new(),
         unchecked: 0,
         returns: !signature.results().is_empty(),
+        counts: cost::calls(u64::from(parameters) + scan.locals, source.len()),
     };
     writer.function();
     let Writer { code, locals, .. } = writer;
@@ -111,6 +112,8 @@ struct Writer<'a> {
     unchecked: u64,
     /// Whether the function has results.
     returns: bool,
+    /// How many calls a call of the function counts for.
+    counts: i64,
 }
 
 impl Writer<'_> {
@@ -127,8 +130,8 @@ impl Writer<'_> {
             fork: None,
             live: true,
         });
-        for (number, event) in self.scan.events.iter().enumerate() {
-            self.event(event, self.scan.events.get(number + 1));
+        for event in &self.scan.events {
+            self.event(event);
         }
         self.copy_to(self.source.len());
     }
@@ -150,11 +153,11 @@ impl Writer<'_> {
 
     /// What is done before the first instruction.
     fn entry(&mut self) {
-        let calls = self.scan.calls;
+        let (calls, counts) = (self.scan.calls, self.counts);
         if let Some(depth) = self.rules.depth {
             if calls {
                 let mine = self.locals.get(Use::Depth);
-                self.sink().global_get(depth).i64_const(1).i64_sub().local_tee(mine);
+                self.sink().global_get(depth).i64_const(counts).i64_sub().local_tee(mine);
                 // One branch for both meters: either number is below 0 if its meter is exhausted.
                 if let Some(fuel) = self.rules.fuel {
                     self.sink().global_get(fuel).i64_or();
@@ -162,7 +165,7 @@ impl Writer<'_> {
                 self.sink().i64_const(0).i64_lt_s().if_(BlockType::Empty);
                 self.sink().local_get(mine).global_set(depth).unreachable().end();
             } else {
-                self.sink().global_get(depth).i64_const(1).i64_lt_s().if_(BlockType::Empty);
+                self.sink().global_get(depth).i64_const(counts).i64_lt_s().if_(BlockType::Empty);
                 self.sink().i64_const(-1).global_set(depth).unreachable().end();
             }
         } else if calls && let Some(mut ledger) = self.ledger() {
@@ -174,7 +177,7 @@ impl Writer<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event, next: Option<&Event>) {
+    fn event(&mut self, event: &Event) {
         if self.rules.fuel.is_some() {
             self.unchecked = self.unchecked.saturating_add(event.cost);
             if let Some(state) = &mut self.state {
@@ -199,7 +202,7 @@ impl Writer<'_> {
                 self.copy_to(event.end);
                 self.state = None;
             }
-            Kind::BranchIf(label) => self.branch_if(label, event, next),
+            Kind::BranchIf(label) => self.branch_if(label, event),
             Kind::BranchOn(label) => {
                 self.copy_to(event.start);
                 self.branch_maybe(label);
@@ -375,7 +378,7 @@ impl Writer<'_> {
     }
 
     /// br_if: what has to be done on the way is done only on the way where that is cheaper, and possible.
-    fn branch_if(&mut self, label: u32, event: &Event, next: Option<&Event>) {
+    fn branch_if(&mut self, label: u32, event: &Event) {
         self.copy_to(event.start);
         let target = self.frame_of(label);
         let (Some(state), Some(frame)) = (self.state, self.frames.get(target)) else { return };
@@ -389,9 +392,7 @@ impl Writer<'_> {
             // The values would have to be carried into the block that the way needs.
             false
         } else if is_loop {
-            // At the end of a loop the way back is the usual one.
-            std::env::var_os("NOWRAP").is_none()
-                || !(label == 0 && next.is_some_and(|next| next.kind == Kind::Close && next.cost == 0))
+            true
         } else {
             let same_place =
                 !frame.exact && matches!(frame.goal(state).place, Place::Local) == matches!(state.place, Place::Local);
@@ -528,8 +529,8 @@ impl Writer<'_> {
         self.copy_to(event.start);
         self.settle_for(host);
         if let Some(depth) = self.rules.depth.filter(|_| self.scan.calls) {
-            let mine = self.locals.get(Use::Depth);
-            self.sink().local_get(mine).i64_const(1).i64_add().global_set(depth);
+            let (mine, counts) = (self.locals.get(Use::Depth), self.counts);
+            self.sink().local_get(mine).i64_const(counts).i64_add().global_set(depth);
         }
         self.copy_to(event.end);
         self.state = None;

@@ -1,12 +1,23 @@
 //! Call depth: how many calls may be nested.
 //!
-//! Going deeper ends the guest with a stack-overflow trap. Not covered: how large each frame is; engines have a byte limit below this one for that.
+//! Going deeper ends the guest with a stack-overflow trap. A function counts once, and once more for each [`LOCALS_PER_CALL`] locals and
+//! each [`CODE_PER_CALL`] bytes of its code, so that a bound on calls is a bound on stack too, whatever an engine makes of the function.
+//! Not covered: host functions, which run on a reserve of their own.
 
 use super::Limit;
-use crate::units::Count;
+use crate::units::{Bytes, Count};
 
-/// What holds when nothing was asked for.
-pub const DEFAULT: Limit<Count> = Limit::Unlimited;
+/// What holds when nothing was asked for: it fits the stack of a worker on every engine.
+pub const DEFAULT: Limit<Count> = Limit::At(Count(32_768));
 
 /// The smallest value that makes sense.
 pub const MINIMUM: Count = Count(1);
+
+/// How many locals, parameters included, make a function count once more.
+pub const LOCALS_PER_CALL: u64 = 256;
+
+/// How many bytes of code make a function count once more.
+pub const CODE_PER_CALL: u64 = 4096;
+
+/// What of a stack has to be there for each call that counts.
+pub const STACK_PER_CALL: Bytes = Bytes(8 << 10);

@@ -52,8 +52,6 @@ fn only_named_host_variables_are_inherited_and_explicit_ones_win() {
 #[test]
 fn what_cannot_be_enforced_is_unsupported() {
     for json in [
-        r#"{"limits": {"fuel": 1000}}"#,
-        r#"{"limits": {"call_depth": 1000}}"#,
         r#"{"network": {"allow": ["connect=example.com:443"]}}"#,
         r#"{"isolation": "in-process"}"#,
     ] {
@@ -94,7 +92,7 @@ fn a_ceiling_only_tightens() {
         ..Ceiling::default()
     };
     let under = |spec: &RunSpec, capabilities: &Capabilities| {
-        let all = Enforcement { metering: true, network: true, in_process: true };
+        let all = Enforcement { network: true, in_process: true };
         resolve(spec, capabilities, all, &ceiling, &|_| None)
     };
     assert!(under(&RunSpec::default(), &compiling_engine()).is_ok());
