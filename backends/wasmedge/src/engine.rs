@@ -2,6 +2,7 @@
 //!
 //! Owns loading, capabilities, compiling and the choice of settings. Does not run anything.
 
+use crate::known::Known;
 use crate::module::WasmEdgeModule;
 use crate::sys::{self, CompilerSettings, Library, Output, Settings};
 use crate::{config, cpu, trap};
@@ -9,16 +10,26 @@ use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
 
-/// WasmEdge, loaded.
+/// WasmEdge: loaded, or known well enough to be loaded when something is to be run.
 #[derive(Debug)]
 pub struct WasmEdgeEngine {
-    library: &'static Library,
     capabilities: Capabilities,
+    path: PathBuf,
+    version: String,
+    /// For a later process, so that it knows as much.
+    known: Option<Known>,
+    loaded: OnceLock<Loaded>,
+}
+
+/// The library with its settings.
+#[derive(Debug)]
+struct Loaded {
+    library: &'static Library,
     interpreter: Arc<Settings>,
     native: Arc<Settings>,
 }
@@ -33,20 +44,21 @@ impl WasmEdgeEngine {
     /// # Errors
     /// `EngineUnavailable` when there is no library, or none of a version that is known: it says what was tried.
     pub fn load() -> Result<Self> {
-        Self::with_library(Library::load()?)
+        let loaded = Loaded::new(Library::load()?)?;
+        let engine = Self::of(loaded.library.path(), loaded.library.version(), Known::of(loaded.library));
+        Ok(Self { loaded: OnceLock::from(loaded), ..engine })
     }
 
-    fn with_library(library: &'static Library) -> Result<Self> {
-        let settings = |features, native| {
-            Settings::new(library, &config::proposals(features), native).map(Arc::new).ok_or_else(|| {
-                Error::new(ErrorKind::EngineUnavailable, "WasmEdge does not take the settings that it needs")
-                    .with_operation("load engine")
-                    .with_context("engine", format!("wasmedge {}", library.version()))
-                    .with_context("path", library.path().display())
-            })
-        };
-        let mut capabilities = Capabilities::new(EngineName::WasmEdge, library.version());
-        capabilities.path = Some(library.path().to_owned());
+    /// The engine that an earlier process has told of ([`WasmEngine::told`]), not loaded yet. None when anything is no longer as it was.
+    #[must_use]
+    pub fn recall(told: &str) -> Option<Self> {
+        let known = Known::recall(told)?;
+        Some(Self::of(&known.path, &known.version, Some(known.clone())))
+    }
+
+    fn of(path: &Path, version: &str, known: Option<Known>) -> Self {
+        let mut capabilities = Capabilities::new(EngineName::WasmEdge, version);
+        capabilities.path = Some(path.to_owned());
         capabilities.tiers = vec![
             TierCapabilities { tier: Tier::Interpreter, features: config::INTERPRETED },
             TierCapabilities { tier: Tier::Baseline, features: config::COMPILED },
@@ -55,19 +67,47 @@ impl WasmEdgeEngine {
         // WasmEdge 0.14 tells nobody where a guest trapped, and a stack overflow in native code is a signal to the process.
         capabilities.backtrace = false;
         capabilities.in_process = vec![Tier::Interpreter];
-        Ok(Self {
-            library,
-            capabilities,
-            interpreter: settings(config::INTERPRETED, false)?,
-            native: settings(config::COMPILED, true)?,
-        })
+        Self { capabilities, path: path.to_owned(), version: version.to_owned(), known, loaded: OnceLock::new() }
+    }
+
+    fn loaded(&self) -> Result<&Loaded> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let loaded = Loaded::new(Library::load_file(&self.path)?)?;
+        let (path, version) = (loaded.library.path(), loaded.library.version());
+        if (path, version) != (self.path.as_path(), self.version.as_str()) {
+            return Err(Error::new(ErrorKind::EngineUnavailable, "WasmEdge is not what it was known as")
+                .with_operation("load engine")
+                .with_context("known", format!("{} {}", self.path.display(), self.version))
+                .with_context("found", format!("{} {version}", path.display())));
+        }
+        Ok(self.loaded.get_or_init(|| loaded))
     }
 
     fn compile_settings(&self, options: CompileOptions) -> Result<Settings> {
         let optimize = config::optimization(options)?;
-        Settings::new(self.library, &config::proposals(config::COMPILED), true)
+        Settings::new(self.loaded()?.library, &config::proposals(config::COMPILED), true)
             .map(|settings| settings.with_compiler(CompilerSettings { optimize, output: Output::Native }))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "WasmEdge does not take the settings for its compiler"))
+    }
+}
+
+impl Loaded {
+    fn new(library: &'static Library) -> Result<Self> {
+        let settings = |features, native| {
+            Settings::new(library, &config::proposals(features), native).map(Arc::new).ok_or_else(|| {
+                Error::new(ErrorKind::EngineUnavailable, "WasmEdge does not take the settings that it needs")
+                    .with_operation("load engine")
+                    .with_context("engine", format!("wasmedge {}", library.version()))
+                    .with_context("path", library.path().display())
+            })
+        };
+        Ok(Self {
+            library,
+            interpreter: settings(config::INTERPRETED, false)?,
+            native: settings(config::COMPILED, true)?,
+        })
     }
 }
 
@@ -76,13 +116,21 @@ impl WasmEngine for WasmEdgeEngine {
         &self.capabilities
     }
 
+    fn told(&self) -> Option<String> {
+        self.known.as_ref().and_then(Known::told)
+    }
+
+    fn warm(&self) -> Result<()> {
+        self.loaded().map(drop)
+    }
+
     fn fingerprint(&self, options: CompileOptions) -> String {
-        let path = self.library.path();
+        let path = &self.path;
         let (size, modified) = std::fs::metadata(path)
             .map_or((0, String::new()), |found| (found.size(), format!("{}.{:09}", found.mtime(), found.mtime_nsec())));
         format!(
             "wasmedge {} path={} size={size} modified={modified} cpu={} {}",
-            self.library.version(),
+            self.version,
             path.display(),
             cpu::description(),
             config::code_key(options),
@@ -94,9 +142,10 @@ impl WasmEngine for WasmEdgeEngine {
         let failed = |message: &str| {
             Error::new(ErrorKind::CompileFailed, message)
                 .with_operation("compile")
-                .with_context("engine", format!("wasmedge {}", self.library.version()))
+                .with_context("engine", format!("wasmedge {}", self.version))
                 .with_context("output", output.display())
         };
+        let library = self.loaded()?.library;
         let settings = self.compile_settings(options)?;
         let path = CString::new(output.as_os_str().as_bytes()).map_err(|_| failed("the path contains a NUL byte"))?;
         // The linker inside WasmEdge complains to stderr and gives no reason, so the likely ones are found out first.
@@ -105,7 +154,7 @@ impl WasmEngine for WasmEdgeEngine {
             .map_err(|error| failed("the output cannot be created").with_source(error))?;
         sys::compile(&settings, module, &path).map_err(|code| {
             let kind = if trap::is_invalid_module(code) { ErrorKind::InvalidModule } else { ErrorKind::CompileFailed };
-            trap::error(self.library, code, kind, "WasmEdge cannot compile the module").with_operation("compile")
+            trap::error(library, code, kind, "WasmEdge cannot compile the module").with_operation("compile")
         })?;
         match std::fs::metadata(output) {
             Ok(written) if written.is_file() && written.len() > 0 => Ok(()),
@@ -115,11 +164,12 @@ impl WasmEngine for WasmEdgeEngine {
     }
 
     fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>> {
+        let Loaded { library, interpreter, native } = self.loaded()?;
         let (settings, module) = match code {
-            Code::Wasm(bytes) => (&self.interpreter, sys::Module::from_bytes(&self.interpreter, bytes)),
+            Code::Wasm(bytes) => (interpreter, sys::Module::from_bytes(interpreter, bytes)),
             Code::Artifact(file) => {
                 check_artifact(&file)?;
-                (&self.native, sys::Module::from_artifact(&self.native, file))
+                (native, sys::Module::from_artifact(native, file))
             }
         };
         let module = module.map_err(|code| {
@@ -128,9 +178,9 @@ impl WasmEngine for WasmEdgeEngine {
             } else {
                 (ErrorKind::Internal, "WasmEdge cannot load the module")
             };
-            trap::error(self.library, code, kind, message).with_operation("load module")
+            trap::error(library, code, kind, message).with_operation("load module")
         })?;
-        Ok(Box::new(WasmEdgeModule::new(self.library, Arc::clone(settings), module)))
+        Ok(Box::new(WasmEdgeModule::new(library, Arc::clone(settings), module)))
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod cpu;
 mod engine;
 mod instance;
+mod known;
 #[cfg(feature = "spec-tests")]
 #[doc(hidden)]
 pub mod linking;

@@ -17,9 +17,9 @@ use std::ptr::NonNull;
 
 pub(crate) use code::{CompilerSettings, Module, Output, Settings, compile};
 pub(crate) use guest::{Guest, Stopped};
-pub(crate) use library::Library;
 #[cfg(test)]
-pub(crate) use library::{Search, check_version};
+pub(crate) use library::check_version;
+pub(crate) use library::{Library, Search};
 
 /// How WasmEdge says that something failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

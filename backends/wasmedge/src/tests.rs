@@ -17,7 +17,7 @@ use wasmrt_model::backend::{
     Code, CompileOptions, Ending, HostFunctions, ImportedFunction, WasmEngine, WasmInstance, WasmModule,
 };
 use wasmrt_model::module::Size;
-use wasmrt_model::{FunctionType, ModuleInfo, Tier, Value, ValueType};
+use wasmrt_model::{ErrorKind, FunctionType, ModuleInfo, Tier, Value, ValueType};
 
 const TIERS: [Tier; 3] = [Tier::Interpreter, Tier::Baseline, Tier::Optimized];
 
@@ -188,4 +188,36 @@ fn run_alone_as(name: &str, change: impl FnOnce(&mut Command)) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
     text
+}
+
+/// What one engine tells lets another be known without loading, until anything that it depends on is different.
+#[test]
+fn an_engine_is_known_by_what_an_earlier_one_told() {
+    let Some(engine) = engine() else { return };
+    let told = engine.told().unwrap();
+    let known = WasmEdgeEngine::recall(&told).unwrap();
+    assert_eq!(known.capabilities(), engine.capabilities());
+    let options = CompileOptions { tier: Tier::Optimized, optimize: None };
+    assert_eq!(known.fingerprint(options), engine.fingerprint(options));
+    assert_eq!(known.told(), Some(told.clone()));
+    known.warm().unwrap();
+
+    let parsed: serde_json::Value = serde_json::from_str(&told).unwrap();
+    for (place, other) in [
+        ("/path", serde_json::json!("/bin/true")),
+        ("/file/size", serde_json::json!(1)),
+        ("/file/inode", serde_json::json!(1)),
+        ("/file/changed/1", serde_json::json!(-1)),
+        ("/searched/loader_path", serde_json::json!("/elsewhere")),
+        ("/searched/search/directory", serde_json::json!("/elsewhere")),
+    ] {
+        let mut changed = parsed.clone();
+        *changed.pointer_mut(place).unwrap() = other;
+        assert!(WasmEdgeEngine::recall(&changed.to_string()).is_none(), "{place}");
+    }
+    // A version that it does not have is found out when it is loaded.
+    let mut changed = parsed;
+    changed["version"] = serde_json::json!("0.14.0");
+    let wrong = WasmEdgeEngine::recall(&changed.to_string()).unwrap();
+    assert_eq!(wrong.warm().unwrap_err().kind(), ErrorKind::EngineUnavailable);
 }

@@ -36,6 +36,20 @@ pub trait WasmEngine: Debug + Send + Sync {
     /// Everything that changes the native code it would make: version, target CPU, every flag. Part of the cache key.
     fn fingerprint(&self, options: CompileOptions) -> String;
 
+    /// What lets a later process know this engine without loading it. Only the same backend understands it, and believes it only
+    /// while everything that it depends on is the same.
+    fn told(&self) -> Option<String> {
+        None
+    }
+
+    /// Loads what has not been loaded yet, so that nothing of the machine has to be looked for later.
+    ///
+    /// # Errors
+    /// `EngineUnavailable` when it is not there any more.
+    fn warm(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes native code from prepared bytes and writes it to `output`, which does not exist yet.
     ///
     /// Runs in a process of its own that may be killed at any time; may use threads.

@@ -168,6 +168,24 @@ impl ArtifactCache {
         Ok(Hit { code: opened, note: note.to_vec() })
     }
 
+    /// What an earlier process told of an engine. It says which engine there was, and gives nobody anything to execute.
+    pub(crate) fn told(&self, engine: &str) -> Option<String> {
+        let mut told = String::new();
+        let file = self.directory.open_private(&told_name(engine), OFlags::RDONLY).ok()??;
+        file.take(NOTE_BYTES).read_to_string(&mut told).ok()?;
+        Some(told)
+    }
+
+    /// Tells later processes of an engine. Failing costs them time, nothing else.
+    pub(crate) fn tell(&self, engine: &str, told: &str) {
+        let _ = self.directory.write_atomically(&told_name(engine), told.as_bytes());
+    }
+
+    /// Forgets what was told of an engine.
+    pub(crate) fn forget(&self, engine: &str) {
+        self.directory.remove(&told_name(engine));
+    }
+
     /// A directory of its own, inside the cache's, for a compiler to write to. Removed when dropped.
     pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
         private_scratch(Some(self.path()))
@@ -267,6 +285,10 @@ pub(crate) fn private_scratch(parent: Option<&Path>) -> Result<tempfile::TempDir
 
 fn code_name(key: &str) -> String {
     format!("{key}.code")
+}
+
+fn told_name(engine: &str) -> String {
+    format!("{engine}.engine")
 }
 
 fn note_name(key: &str) -> String {

@@ -1,5 +1,6 @@
 //! The engines of this build by name, loaded when they are first asked for.
 
+use crate::cache::ArtifactCache;
 #[cfg(feature = "wasmtime")]
 use crate::worker::GUEST_STACK_BYTES;
 use std::cell::OnceCell;
@@ -7,13 +8,14 @@ use std::sync::Arc;
 use wasmrt_model::backend::WasmEngine;
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result};
 
-/// Loads an engine, or says why it cannot be had.
-type Load = fn() -> Result<Arc<dyn WasmEngine>>;
+/// Loads an engine, or says why it cannot be had. What an earlier process told of it may stand in for loading it.
+type Load = fn(Option<&str>) -> Result<Arc<dyn WasmEngine>>;
 
 /// One engine of this build.
 struct Slot {
     name: EngineName,
     load: Load,
+    told: OnceCell<String>,
     loaded: OnceCell<Arc<dyn WasmEngine>>,
 }
 
@@ -43,13 +45,24 @@ impl Registry {
     pub(crate) fn of_this_build() -> Self {
         let loads: &[(EngineName, Load)] = &[
             #[cfg(feature = "wasmedge")]
-            (EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
+            (EngineName::WasmEdge, |told| {
+                use wasmrt_wasmedge::WasmEdgeEngine;
+                Ok(Arc::new(match told.and_then(WasmEdgeEngine::recall) {
+                    Some(engine) => engine,
+                    None => WasmEdgeEngine::load()?,
+                }))
+            }),
             #[cfg(feature = "wasmtime")]
-            (EngineName::Wasmtime, || {
+            (EngineName::Wasmtime, |_| {
                 Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
             }),
         ];
-        let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceCell::new() };
+        let slot = |(name, load): &(EngineName, Load)| Slot {
+            name: *name,
+            load: *load,
+            told: OnceCell::new(),
+            loaded: OnceCell::new(),
+        };
         Self { slots: loads.iter().map(slot).collect() }
     }
 
@@ -70,8 +83,28 @@ impl Registry {
         if let Some(engine) = slot.loaded.get() {
             return Ok(Arc::clone(engine));
         }
-        let engine = (slot.load)()?;
+        let engine = (slot.load)(slot.told.get().map(String::as_str))?;
         Ok(Arc::clone(slot.loaded.get_or_init(|| engine)))
+    }
+
+    /// Learns from the cache what earlier processes told of the engines that are not loaded yet.
+    pub(crate) fn learn(&self, cache: &ArtifactCache) {
+        for slot in self.slots.iter().filter(|slot| slot.loaded.get().is_none() && slot.told.get().is_none()) {
+            if let Some(told) = cache.told(slot.name.as_str()) {
+                let _ = slot.told.set(told);
+            }
+        }
+    }
+
+    /// Tells later processes of the engines that were loaded here.
+    pub(crate) fn tell(&self, cache: &ArtifactCache) {
+        for slot in &self.slots {
+            if let Some(told) = slot.loaded.get().and_then(|engine| engine.told())
+                && slot.told.get() != Some(&told)
+            {
+                cache.tell(slot.name.as_str(), &told);
+            }
+        }
     }
 
     /// What there is of every engine, backend or not.

@@ -119,8 +119,20 @@ impl Runtime {
         let cache = self.usable_cache(observer);
         let mut attention = Attention { observer, forward_signals, cancel };
         let preparer = Preparer { registry: &self.registry, ceiling: &self.config.ceiling, cache: cache.as_ref() };
+        if let Some(cache) = &cache {
+            self.registry.learn(cache);
+        }
         let ready = preparer.prepare(module, spec, &mut attention)?;
-        run::run(ready, piped, &mut attention)
+        if let Some(cache) = &cache {
+            self.registry.tell(cache);
+        }
+        let engine = ready.plan.engine();
+        let result = run::run(ready, piped, &mut attention);
+        // An engine that was only known, and is not there when it is needed, has to be looked for next time.
+        if let (Some(cache), Err(ErrorKind::EngineUnavailable)) = (&cache, result.as_ref().map_err(Error::kind)) {
+            cache.forget(engine.as_str());
+        }
+        result
     }
 
     /// Makes native code and puts it into the cache, for later runs with the same engine and limits.

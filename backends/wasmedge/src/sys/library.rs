@@ -4,6 +4,7 @@
 //! never asked for: no function that looks at `WASMEDGE_PLUGIN_PATH` is called.
 
 use super::abi::{Functions, ValType};
+use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -39,7 +40,7 @@ pub(super) struct Types {
 }
 
 /// Where to look.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Search {
     /// `WASMEDGE_LIB_DIR`: who names a directory means that one, so nothing else is tried.
     pub(crate) directory: Option<PathBuf>,
@@ -96,11 +97,26 @@ impl Library {
     /// # Errors
     /// `EngineUnavailable`, saying where it was looked for and what was found there.
     pub(crate) fn load() -> Result<&'static Self> {
+        Self::once(|| Self::find(&Search::from_environment()))
+    }
+
+    /// The library of this process; the first call loads this file.
+    ///
+    /// # Errors
+    /// `EngineUnavailable`, saying what is in its place.
+    pub(crate) fn load_file(path: &Path) -> Result<&'static Self> {
+        Self::once(|| {
+            let opened = Self::open(&Candidate::File(path.to_owned())).map_err(|reason| unavailable(&[reason]))?;
+            Ok(Box::leak(Box::new(opened)))
+        })
+    }
+
+    fn once(load: impl FnOnce() -> Result<&'static Self>) -> Result<&'static Self> {
         let mut loaded = LOADED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(library) = *loaded {
             return Ok(library);
         }
-        let library = Self::find(&Search::from_environment())?;
+        let library = load()?;
         *loaded = Some(library);
         Ok(library)
     }
@@ -114,11 +130,7 @@ impl Library {
                 Err(reason) => tried.push(reason),
             }
         }
-        Err(Error::new(ErrorKind::EngineUnavailable, "no usable WasmEdge library was found")
-            .with_operation("load engine")
-            .with_context("engine", "wasmedge")
-            .with_context("tried", tried.join("; "))
-            .with_hint(INSTALL_HINT))
+        Err(unavailable(&tried))
     }
 
     /// Loads one candidate. The error says what stands in its place.
@@ -127,8 +139,9 @@ impl Library {
         if let Candidate::File(path) = candidate {
             check_file(path)?;
         }
+        // Not all of LLVM has to be bound: running a guest calls nothing of it.
         // SAFETY: loading runs the initialisers of the library that the system, or the person who runs this, has named.
-        let library = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_NOW) }.map_err(
+        let library = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_LAZY) }.map_err(
             |error| match candidate {
                 Candidate::Loader(_) => error.to_string(),
                 Candidate::File(path) => format!("{}: {error}", path.display()),
@@ -238,6 +251,14 @@ impl Types {
         };
         super::abi::Value { bits: u128::from(value.to_bits()), val_type }
     }
+}
+
+fn unavailable(tried: &[String]) -> Error {
+    Error::new(ErrorKind::EngineUnavailable, "no usable WasmEdge library was found")
+        .with_operation("load engine")
+        .with_context("engine", "wasmedge")
+        .with_context("tried", tried.join("; "))
+        .with_hint(INSTALL_HINT)
 }
 
 /// Whether there is a table of functions for this version. The error says for which ones there is.

@@ -104,6 +104,7 @@ pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
 
 fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals), Ending> {
     let GuestWork { engine, code, info, imports, plan, resources, .. } = work;
+    engine.warm()?;
     let mut module = engine.load(code)?;
     // A collected heap is memory of the guest too. Engines that cannot bound it do not collect, or stay below the worker's cap.
     module.limit_gc_heap(plan.limits().memory_bytes.bound().map_or(u64::MAX, |bytes| bytes.0));
