@@ -114,6 +114,7 @@ fn apply_engine(args: &RunArgs, spec: &mut RunSpec) {
     let typed = &args.engine;
     spec.engine = typed.engine.unwrap_or(spec.engine);
     spec.isolation = typed.isolation.unwrap_or(spec.isolation);
+    spec.require_os_sandbox |= typed.require_os_sandbox;
     spec.aot = typed.aot.unwrap_or(spec.aot);
     spec.optimize = typed.optimize.or(spec.optimize);
 }

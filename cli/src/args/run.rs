@@ -126,6 +126,12 @@ pub(crate) struct EngineArgs {
     /// and refused where it is not to be had.
     #[arg(long, value_name = "LEVEL", value_parser = values::isolation(), hide_possible_values = true)]
     pub(crate) isolation: Option<IsolationLevel>,
+    /// Refuse to run where the kernel has no Landlock or no seccomp
+    ///
+    /// Both confine the guest's process to what it was given, whatever its engine does. Without this
+    /// flag what the kernel has is used, and the report says what that was.
+    #[arg(long)]
+    pub(crate) require_os_sandbox: bool,
     /// When to compile first: auto, always or never
     ///
     /// On engines that also interpret, 'auto', the default, takes native code when it is cached or quickly made; 'always' waits for

@@ -101,6 +101,7 @@ fn published_ports_read_as_docker_writes_them() {
 const FLAGS: &[(&str, &[&str])] = &[
     ("/engine", &["--engine", "wasmtime"]),
     ("/isolation", &["--isolation", "in-process"]),
+    ("/require_os_sandbox", &["--require-os-sandbox"]),
     ("/aot", &["--aot", "always"]),
     ("/optimize", &["--optimize", "1"]),
     ("/entry", &["--invoke", "f"]),

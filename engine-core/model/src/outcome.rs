@@ -1,6 +1,7 @@
 //! How a run ended and what it used. Everything a guest can do to itself ends here, never in an error.
 
 use crate::EngineName;
+use crate::OsSandbox;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -29,13 +30,26 @@ pub struct Outcome {
     /// What the host refused while it ran: one line each, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
+    /// What the kernel enforced on its worker; None when it had no process of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_sandbox: Option<OsSandbox>,
 }
 
 impl Outcome {
     /// An outcome without results, captures or refusals.
     #[must_use]
     pub fn new(status: ExitStatus, usage: Usage, engine: EngineName, tier: Tier) -> Self {
-        Self { status, usage, engine, tier, results: Vec::new(), stdout: None, stderr: None, refusals: Vec::new() }
+        Self {
+            status,
+            usage,
+            engine,
+            tier,
+            results: Vec::new(),
+            stdout: None,
+            stderr: None,
+            refusals: Vec::new(),
+            os_sandbox: None,
+        }
     }
 }
 

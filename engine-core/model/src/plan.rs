@@ -50,6 +50,7 @@ impl Enforcement {
 pub struct RunPlan {
     engine: EngineName,
     isolation: IsolationLevel,
+    require_os_sandbox: bool,
     aot: AotPolicy,
     optimize: Option<u8>,
     entry: Entry,
@@ -105,6 +106,12 @@ impl RunPlan {
         self.isolation
     }
 
+    /// Whether every part of the second wall has to stand.
+    #[must_use]
+    pub fn require_os_sandbox(&self) -> bool {
+        self.require_os_sandbox
+    }
+
     /// How much to optimise; None means the engine's default.
     #[must_use]
     pub fn optimize(&self) -> Option<u8> {
@@ -143,6 +150,7 @@ pub fn resolve(
     Ok(RunPlan {
         engine,
         isolation: spec.isolation,
+        require_os_sandbox: spec.require_os_sandbox,
         aot: spec.aot,
         optimize: spec.optimize,
         entry: spec.entry.clone(),

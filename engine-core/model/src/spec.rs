@@ -19,6 +19,8 @@ pub struct RunSpec {
     pub engine: EngineChoice,
     /// What stands between the guest and the caller.
     pub isolation: IsolationLevel,
+    /// Whether to refuse to run where the kernel does not have every part of the second wall: Landlock and seccomp.
+    pub require_os_sandbox: bool,
     /// When to compile ahead of the run, and how hard.
     pub aot: AotPolicy,
     /// How much to optimise when compiling: 0, 1, 2 or 3. The engine's own default when left out.

@@ -325,6 +325,23 @@ pub(crate) fn landlock_abi() -> Option<i64> {
     (version > 0).then_some(version)
 }
 
+/// Whether the kernel takes filters of system calls.
+pub(crate) fn has_seccomp_filters() -> bool {
+    let action: u32 = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: the call reads one number behind the pointer.
+    unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) == 0 }
+}
+
+/// Keeps other processes of the same user from looking into this one, and the kernel from writing it down when it crashes.
+pub(crate) fn forbid_inspection() -> io::Result<()> {
+    // SAFETY: the call takes plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// In a child: closes every descriptor but these.
 pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) {
     use std::os::fd::AsRawFd;

@@ -137,6 +137,17 @@ impl Preparer<'_> {
                 format!("the module has {} bytes, more than {bound}", module.len()),
             ));
         }
+        let os_sandbox = crate::worker::confine::available();
+        if plan.require_os_sandbox() && !os_sandbox.is_complete() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the OS sandbox that was required is not complete: this kernel has no {}",
+                    os_sandbox.missing().join(" and no ")
+                ),
+            )
+            .with_hint("wasm-run doctor tells more; without the requirement what there is would be used"));
+        }
         for tier in cached_tiers(engine.as_ref(), &plan) {
             if let Some(ready) = self.find_cached(engine, tier, &plan, module) {
                 return Ok(ready);

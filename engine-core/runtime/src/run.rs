@@ -55,6 +55,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let cpu_time = plan.limits().cpu_time.bound().map(|span| span.0);
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes),
+        opens_files: !plan.preopens().is_empty(),
         guest_stack_bytes: Some(stack_bytes(&plan)),
         cpu_time,
         own_group: !on_terminal(),
@@ -62,6 +63,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         signals: signals.as_ref(),
         out_of_memory: Some(&counters),
     };
+    let os_sandbox = worker::confine::available();
     let started = Instant::now();
     let worker = worker::spawn(setup, || {
         let GuestStreams { stdin, stdout, stderr } = duplicate(&streams);
@@ -85,6 +87,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
             imports: &imports,
             plan: &plan,
             resources,
+            os_sandbox,
         };
         guest::run(work, &call)
     })?;
@@ -105,6 +108,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         supervisor::watch(worker.process, watch).map_err(|source| Error::io("cannot watch the worker", source))?;
     let mut outcome = conclude(watched, &counters, engine.capabilities().engine, tier)?;
     outcome.usage.compile_time = compile_time;
+    outcome.os_sandbox = Some(os_sandbox);
     if tier == Tier::Interpreter && outcome.usage.cpu_time >= LONG_INTERPRETATION {
         let note = Note::InterpretedForLong { engine: outcome.engine, cpu_time: outcome.usage.cpu_time };
         attention.observer.note(&note);
@@ -236,3 +240,6 @@ fn status_of_death(death: Death, counters: &SharedCounters) -> Result<ExitStatus
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! There are two kinds of work, [`guest`] (run a module) and compiling; both are a closure that returns a [`Report`].
 
+pub(crate) mod confine;
 pub(crate) mod guest;
 pub(crate) mod report;
 
@@ -25,6 +26,8 @@ pub(crate) struct WorkerSetup<'a> {
     pub(crate) cpu_time: Option<Duration>,
     /// Stack for a guest. None means that no guest runs in it.
     pub(crate) guest_stack_bytes: Option<u64>,
+    /// Whether it opens files for a guest, and may have to use what the caller may do with files of others.
+    pub(crate) opens_files: bool,
     /// Whether it gets a process group of its own.
     pub(crate) own_group: bool,
     /// Descriptors that it needs; all others are closed.
@@ -119,7 +122,7 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
     keep.push(report.as_fd());
     process::close_all_but(&keep);
     rustix::thread::set_no_new_privs(true).map_err(failed("cannot give up new privileges"))?;
-    drop_privileges().map_err(failed("cannot drop capabilities"))?;
+    drop_privileges(setup.opens_files).map_err(failed("cannot drop capabilities"))?;
     limit_resources(setup)
 }
 
@@ -133,10 +136,14 @@ fn null_own_streams(keep: &[BorrowedFd<'_>], report: &OwnedFd) -> Result<(), rus
     rustix::stdio::dup2_stderr(&null)
 }
 
-/// Keeps what opening the caller's own files may need, and drops the rest: a guest of root makes no setuid files, no device nodes
-/// and no network configuration.
-fn drop_privileges() -> Result<(), rustix::io::Errno> {
-    let files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
+/// Drops all capabilities, but those that the guest's own files may need where it has files: a guest of root makes no setuid files,
+/// no device nodes and no network configuration.
+fn drop_privileges(opens_files: bool) -> Result<(), rustix::io::Errno> {
+    let files = if opens_files {
+        CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER
+    } else {
+        CapabilitySet::empty()
+    };
     let mut sets = rustix::thread::capabilities(None)?;
     sets.effective &= files;
     sets.permitted &= files;

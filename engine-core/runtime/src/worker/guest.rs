@@ -1,12 +1,15 @@
 //! Running a guest inside a worker: load, link, instantiate, call, account.
 
+use super::confine::Wall;
 use super::report::Report;
+use std::os::fd::AsFd;
 use wasmrt_guard::{Exhausted, Meters};
 use wasmrt_host::{Host, Refusals, Resources};
 use wasmrt_model::backend::{Code, Ending, ImportedFunction, WasmEngine, WasmInstance};
 use wasmrt_model::units::Count;
 use wasmrt_model::{
-    Entry, Error, ErrorKind, ExitStatus, Limit, LimitKind, Limits, ModuleInfo, RunPlan, Trap, TrapKind, Value,
+    Entry, Error, ErrorKind, ExitStatus, Limit, LimitKind, Limits, ModuleInfo, OsSandbox, RunPlan, Trap, TrapKind,
+    Value,
 };
 
 /// Everything that a worker needs to run a guest; made before the fork.
@@ -18,6 +21,7 @@ pub(crate) struct GuestWork<'a> {
     pub(crate) imports: &'a [ImportedFunction],
     pub(crate) plan: &'a RunPlan,
     pub(crate) resources: Resources,
+    pub(crate) os_sandbox: OsSandbox,
 }
 
 /// What is called, with its arguments.
@@ -103,12 +107,18 @@ pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
 }
 
 fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals), Ending> {
-    let GuestWork { engine, code, info, imports, plan, resources, .. } = work;
+    let GuestWork { engine, code, info, imports, plan, resources, os_sandbox, .. } = work;
     engine.warm()?;
+    let host = Host::new(plan, resources, imports)?;
+    let artifact = match &code {
+        Code::Artifact(file) => Some(file.as_fd()),
+        Code::Wasm(_) => None,
+    };
+    Wall { preopens: plan.preopens(), artifact }.before_code(os_sandbox)?;
     let mut module = engine.load(code)?;
     // A collected heap is memory of the guest too. Engines that cannot bound it do not collect, or stay below the worker's cap.
     module.limit_gc_heap(plan.limits().memory_bytes.bound().map_or(u64::MAX, |bytes| bytes.0));
-    let host = Host::new(plan, resources, imports)?;
+    Wall::before_guest(os_sandbox)?;
     let refusals = host.refusals();
     Ok((module.instantiate(info, imports, Box::new(host))?, refusals))
 }

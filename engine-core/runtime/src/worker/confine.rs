@@ -1,0 +1,265 @@
+//! The second wall: what the kernel denies a worker, whatever gets out of the engine and of the host.
+//!
+//! Owns the Landlock rules and the system call filters. They come in two stages. [`Wall::before_code`]: before anything of the guest reaches
+//! an engine, files outside of the grants, sockets, other processes and most system calls are out of reach. [`Wall::before_guest`]: once code
+//! is in place, nothing else becomes executable. Stages are only ever added; nothing here can be undone.
+//!
+//! What the kernel has is used, or the run fails; what it does not have is told beforehand ([`available`]), so that nobody takes a missing
+//! wall for one that stands.
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use wasmrt_model::{Access, Error, ErrorKind, OsSandbox, Preopen, Result};
+
+/// The first Landlock that covers truncating, and moving files between directories without forbidding it to all.
+const LANDLOCK_MINIMUM: u32 = 3;
+
+/// The newest one whose rules are known here.
+const LANDLOCK: ABI = ABI::V7;
+
+/// What a worker's wall is built around.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wall<'a> {
+    /// What the guest is given.
+    pub(crate) preopens: &'a [Preopen],
+    /// Native code that the engine opens by its name under /proc.
+    pub(crate) artifact: Option<BorrowedFd<'a>>,
+}
+
+/// What this kernel has of it.
+pub(crate) fn available() -> OsSandbox {
+    OsSandbox {
+        landlock: crate::process::landlock_abi()
+            .and_then(|abi| u32::try_from(abi).ok())
+            .filter(|abi| *abi >= LANDLOCK_MINIMUM),
+        seccomp: arch().is_some() && crate::process::has_seccomp_filters(),
+    }
+}
+
+impl Wall<'_> {
+    /// The first stage. Everything that the worker opens by a path of the host, but preopens and the artifact, is open already.
+    ///
+    /// # Errors
+    /// `Internal` when the kernel refuses what it has.
+    pub(crate) fn before_code(&self, has: OsSandbox) -> Result<()> {
+        if has.landlock.is_some() {
+            self.landlock().map_err(failed("Landlock"))?;
+        }
+        if has.seccomp { apply(&allowed_calls().map_err(failed("seccomp"))?) } else { Ok(()) }
+    }
+
+    /// The second stage: from here on there is the guest.
+    ///
+    /// # Errors
+    /// As the first one.
+    pub(crate) fn before_guest(has: OsSandbox) -> Result<()> {
+        crate::process::forbid_inspection()
+            .map_err(|source| Error::io("cannot keep other processes from looking at the worker", source))?;
+        if has.seccomp { apply(&no_new_code().map_err(failed("seccomp"))?) } else { Ok(()) }
+    }
+
+    fn landlock(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut rules = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(LANDLOCK))?
+            .handle_access(AccessNet::from_all(LANDLOCK))?
+            .scope(Scope::from_all(LANDLOCK))?
+            .create()?;
+        for preopen in self.preopens {
+            rules = allow(rules, PathFd::new(&preopen.host)?, granted(preopen)?)?;
+        }
+        if let Some(artifact) = self.artifact {
+            rules = allow(rules, artifact, AccessFs::ReadFile.into())?;
+        }
+        if rules.restrict_self()?.ruleset == RulesetStatus::NotEnforced {
+            return Err("nothing of it is enforced".into());
+        }
+        Ok(())
+    }
+}
+
+fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(what: &'static str) -> impl FnOnce(E) -> Error {
+    move |source| {
+        Error::new(ErrorKind::Internal, format!("this kernel has {what}, and does not take the worker's rules"))
+            .with_source(source.into())
+    }
+}
+
+fn allow<F: std::os::fd::AsFd>(
+    rules: RulesetCreated,
+    place: F,
+    access: BitFlags<AccessFs>,
+) -> std::result::Result<RulesetCreated, landlock::RulesetError> {
+    rules.add_rule(PathBeneath::new(place, access).set_compatibility(CompatLevel::BestEffort))
+}
+
+/// What a preopen stands for, in the kernel's terms. Guests execute no files, and make no devices, FIFOs and sockets.
+fn granted(preopen: &Preopen) -> std::io::Result<BitFlags<AccessFs>> {
+    let is_directory = std::fs::metadata(&preopen.host)?.is_dir();
+    let mut access: BitFlags<AccessFs> = AccessFs::ReadFile.into();
+    if is_directory {
+        access |= AccessFs::ReadDir;
+    }
+    if preopen.access == Access::ReadWrite {
+        access |= AccessFs::WriteFile | AccessFs::Truncate;
+        if is_directory {
+            access |= AccessFs::RemoveDir | AccessFs::RemoveFile | AccessFs::MakeDir;
+            access |= AccessFs::MakeReg | AccessFs::MakeSym | AccessFs::Refer;
+        }
+    }
+    Ok(access)
+}
+
+fn arch() -> Option<seccompiler::TargetArch> {
+    std::env::consts::ARCH.try_into().ok()
+}
+
+fn apply(program: &BpfProgram) -> Result<()> {
+    seccompiler::apply_filter(program).map_err(failed("seccomp"))
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Everything else fails as not permitted, which engines and libraries take for a kernel that does not have it.
+const REFUSE: SeccompAction = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+
+fn compiled(
+    rules: Rules,
+    others: SeccompAction,
+    these: SeccompAction,
+) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let arch = arch().ok_or(seccompiler::BackendError::InvalidTargetArch(std::env::consts::ARCH.to_owned()))?;
+    SeccompFilter::new(rules, others, these, arch)?.try_into()
+}
+
+/// System calls that are harmless with any arguments: memory, time, and descriptors that the worker has.
+const ALWAYS: &[i64] = &[
+    // Memory.
+    libc::SYS_brk,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_membarrier,
+    // Descriptors.
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_preadv2,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev,
+    libc::SYS_pwritev2,
+    libc::SYS_lseek,
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_fstat,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_ftruncate,
+    libc::SYS_fallocate,
+    libc::SYS_fadvise64,
+    libc::SYS_getdents64,
+    libc::SYS_ppoll,
+    libc::SYS_pselect6,
+    // Names below directories that the worker has; Landlock says which ones these are.
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_mkdirat,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_utimensat,
+    libc::SYS_getcwd,
+    // Time.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_gettimeofday,
+    // The process itself.
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_geteuid,
+    libc::SYS_getuid,
+    libc::SYS_getrusage,
+    libc::SYS_sched_yield,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// The same under the names that only older architectures have.
+#[cfg(target_arch = "x86_64")]
+const ALWAYS_HERE: &[i64] =
+    &[libc::SYS_poll, libc::SYS_readlink, libc::SYS_renameat, libc::SYS_stat, libc::SYS_lstat, libc::SYS_time];
+#[cfg(not(target_arch = "x86_64"))]
+const ALWAYS_HERE: &[i64] = &[];
+
+/// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
+const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
+
+fn allowed_calls() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
+    let is = |argument: u8, value: u64| {
+        SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
+    };
+    let requests = IOCTLS.iter().map(|request| is(1, *request)).collect::<std::result::Result<_, _>>()?;
+    rules.insert(libc::SYS_ioctl, requests);
+    // Signals to itself, for abort; limits of its own, to be read and lowered.
+    let own = u64::from(std::process::id());
+    rules.insert(libc::SYS_tgkill, vec![is(0, own)?]);
+    rules.insert(libc::SYS_prlimit64, vec![is(0, 0)?, is(0, own)?]);
+    // For the second stage, and for libraries that ask what the machine has.
+    rules.insert(libc::SYS_prctl, vec![is(0, PR_SET_DUMPABLE)?, is(0, PR_SET_NO_NEW_PRIVS)?, is(0, PR_GET_AUXV)?]);
+    rules.insert(libc::SYS_seccomp, Vec::new());
+    compiled(rules, REFUSE, SeccompAction::Allow)
+}
+
+const PR_SET_DUMPABLE: u64 = 4;
+const PR_SET_NO_NEW_PRIVS: u64 = 38;
+/// Since Linux 6.4; not in every libc.
+const PR_GET_AUXV: u64 = 0x4155_5856;
+
+fn no_new_code() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let executable = u64::from(libc::PROT_EXEC.cast_unsigned());
+    let asks_for_it = || {
+        let operator = SeccompCmpOp::MaskedEq(executable);
+        SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Dword, operator, executable)?])
+    };
+    let rules = BTreeMap::from([
+        (libc::SYS_mmap, vec![asks_for_it()?]),
+        (libc::SYS_mprotect, vec![asks_for_it()?]),
+        // The wall is complete.
+        (libc::SYS_prctl, Vec::new()),
+        (libc::SYS_seccomp, Vec::new()),
+    ]);
+    compiled(rules, SeccompAction::Allow, REFUSE)
+}
+
+#[cfg(test)]
+mod tests;
