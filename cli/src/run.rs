@@ -45,6 +45,7 @@ pub(crate) fn run(args: RunArgs) -> u8 {
 struct Finished {
     outcome: Outcome,
     limits: wasmrt_model::LimitsSpec,
+    measure_fuel: bool,
 }
 
 fn run_to_end(args: &RunArgs, name: &str) -> Result<Finished> {
@@ -56,7 +57,7 @@ fn run_to_end(args: &RunArgs, name: &str) -> Result<Finished> {
     options.observer = Some(&mut progress);
     options.forward_signals = true;
     let outcome = Runtime::new(config).run(&module.bytes, &spec, options)?;
-    Ok(Finished { outcome, limits: spec.limits })
+    Ok(Finished { outcome, limits: spec.limits, measure_fuel: args.run_limits.measure_fuel })
 }
 
 impl Finished {
@@ -84,10 +85,34 @@ impl Finished {
             ),
             _ => {}
         }
+        if let (true, Some(used)) = (self.measure_fuel, self.outcome.usage.fuel) {
+            let hint = format!("--fuel {} leaves a tenth to spare for the same input", with_a_tenth_more(used));
+            output::note(&format!("the guest used {used} units of fuel"), Some(&hint));
+        }
         if !self.outcome.status.success() {
             for refusal in &self.outcome.refusals {
                 output::note(&format!("refused while it ran: {refusal}"), None);
             }
         }
+    }
+}
+
+/// A tenth more than this, rounded up to two digits and zeros.
+fn with_a_tenth_more(used: u64) -> u64 {
+    let enough = used.saturating_add(used.div_ceil(10)).max(1);
+    let unit = 10u64.pow(enough.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    enough.div_ceil(unit).saturating_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_a_tenth_more;
+
+    #[test]
+    fn a_proposal_is_enough_and_short() {
+        for (used, proposed) in [(0, 1), (1, 2), (10, 11), (95, 110), (2_337_802, 2_600_000)] {
+            assert_eq!(with_a_tenth_more(used), proposed);
+        }
+        assert_eq!(with_a_tenth_more(u64::MAX), u64::MAX);
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct CodeLimitArgs {
     pub(crate) compile_timeout: Option<Limit<Span>>,
 }
 
+/// More fuel than anything can use.
+const MEASURED: Limit<Count> = Limit::At(Count(i64::MAX.cast_unsigned()));
+
 /// Limits of a run alone.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits")]
@@ -58,6 +61,11 @@ pub(crate) struct RunLimitArgs {
     /// User and system time together. Default: unlimited.
     #[arg(long, value_name = "TIME")]
     pub(crate) cpu_time: Option<Limit<Span>>,
+    /// Count the fuel that the run uses, without bounding it, and propose a limit
+    ///
+    /// The figure is also in the report, as usage.fuel. It is the same on every engine.
+    #[arg(long, conflicts_with = "fuel")]
+    pub(crate) measure_fuel: bool,
     /// How many processors at a time (not enforced here: refused)
     ///
     /// Known from docker. Enforcing it takes a cgroup, which wasm-run does not make; so it is refused, with what works instead.
@@ -95,6 +103,9 @@ impl CodeLimitArgs {
 impl RunLimitArgs {
     /// Puts what was typed in place of what the spec says.
     pub(crate) fn apply(&self, limits: &mut LimitsSpec) {
+        if self.measure_fuel {
+            limits.fuel = Some(MEASURED);
+        }
         set(&mut limits.wall_time, self.timeout);
         set(&mut limits.cpu_time, self.cpu_time);
         set(&mut limits.output_bytes, self.output_limit);

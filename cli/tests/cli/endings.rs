@@ -80,6 +80,26 @@ fn fuel_used_up_is_152() {
 }
 
 #[test]
+fn measured_fuel_is_enough_everywhere() {
+    let room = Room::with("loop.wat", guests::COUNTS);
+    let used = |engine: &str, flags: &[&str]| {
+        let ended = room.run_on(engine, &[flags, &["--report", "r.json", "loop.wat"]].concat());
+        let report: serde_json::Value = serde_json::from_str(&room.read("r.json")).unwrap();
+        (ended, report["outcome"]["usage"]["fuel"].as_u64())
+    };
+    for engine in engines() {
+        let (measured, fuel) = used(engine, &["--measure-fuel"]);
+        let fuel = fuel.unwrap();
+        assert!(measured.stderr.contains(&fuel.to_string()) && measured.stderr.contains("--fuel "), "{measured:?}");
+        measured.expect(0);
+        let (enough, again) = used(engine, &["--fuel", &fuel.to_string()]);
+        assert_eq!(again, Some(fuel));
+        enough.expect(0);
+        used(engine, &["--fuel", &(fuel - 1).to_string()]).0.expect(152);
+    }
+}
+
+#[test]
 fn too_much_output_is_153_and_the_rest_arrives() {
     let room = Room::with("flood.wat", guests::FLOOD);
     for engine in engines() {

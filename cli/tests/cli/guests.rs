@@ -55,6 +55,13 @@ pub(crate) const CAT: &str = r#"(module
       (if (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)) (then return))
       (br $more))))"#;
 
+/// Counts to a thousand.
+pub(crate) const COUNTS: &str = r#"(module
+  (func (export "_start") (local $n i32)
+    (loop $again
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $n) (i32.const 1000))))))"#;
+
 /// Writes a line, then runs until it is ended.
 pub(crate) const SPIN: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
