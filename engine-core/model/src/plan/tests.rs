@@ -51,10 +51,7 @@ fn only_named_host_variables_are_inherited_and_explicit_ones_win() {
 
 #[test]
 fn what_cannot_be_enforced_is_unsupported() {
-    for json in [
-        r#"{"network": {"allow": ["connect=example.com:443"]}}"#,
-        r#"{"isolation": "in-process"}"#,
-    ] {
+    for json in [r#"{"network": {"allow": ["connect=example.com:443"]}}"#, r#"{"isolation": "in-process"}"#] {
         assert_eq!(plan(&RunSpec::from_json(json).unwrap()).unwrap_err().kind(), ErrorKind::Unsupported, "{json}");
     }
     let never = RunSpec { aot: AotPolicy::Never, ..RunSpec::default() };
