@@ -2,8 +2,7 @@
 
 #[cfg(feature = "wasmtime")]
 use crate::worker::GUEST_STACK_BYTES;
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmrt_model::backend::WasmEngine;
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result};
 
@@ -14,7 +13,7 @@ type Load = fn() -> Result<Arc<dyn WasmEngine>>;
 struct Slot {
     name: EngineName,
     load: Load,
-    loaded: OnceCell<Arc<dyn WasmEngine>>,
+    loaded: OnceLock<Arc<dyn WasmEngine>>,
 }
 
 /// The engines of this build, best first.
@@ -41,15 +40,28 @@ pub struct EngineStatus {
 impl Registry {
     /// Every engine that this build has a backend for.
     pub(crate) fn of_this_build() -> Self {
-        let loads: &[(EngineName, Load)] = &[
+        Self::of(&[
             #[cfg(feature = "wasmedge")]
             (EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
             #[cfg(feature = "wasmtime")]
             (EngineName::Wasmtime, || {
                 Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
             }),
-        ];
-        let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceCell::new() };
+        ])
+    }
+
+    /// Those that run guests in the caller's process. Whoever embeds means to call often, so native code comes first.
+    pub(crate) fn for_embedding() -> Self {
+        Self::of(&[
+            #[cfg(feature = "wasmtime")]
+            (EngineName::Wasmtime, || Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::in_process()?))),
+            #[cfg(feature = "wasmedge")]
+            (EngineName::WasmEdge, || Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
+        ])
+    }
+
+    fn of(loads: &[(EngineName, Load)]) -> Self {
+        let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceLock::new() };
         Self { slots: loads.iter().map(slot).collect() }
     }
 

@@ -142,3 +142,19 @@ fn the_version_is_that_of_the_lock_file() {
     assert_eq!(lines.nth(1), Some(format!("version = \"{}\"", crate::config::VERSION).as_str()));
     assert_eq!(engine().capabilities().version, crate::config::VERSION);
 }
+
+/// Code for guests in the caller's process has checks for interruptions; taking the one for the other would lose the deadline.
+#[test]
+fn code_for_the_callers_process_is_of_a_kind_of_its_own() {
+    let options = CompileOptions { tier: Tier::Optimized, optimize: None };
+    let (own, within) = (engine(), WasmtimeEngine::in_process().unwrap());
+    assert_ne!(own.fingerprint(options), within.fingerprint(options));
+    let directory = tempfile::tempdir().unwrap();
+    let wasm = wat::parse_str(ANSWER).unwrap();
+    for (makes, takes) in [(&own, &within), (&within, &own)] {
+        let path = directory.path().join(if std::ptr::eq(makes, &own) { "own" } else { "within" });
+        makes.compile(&wasm, options, &path).unwrap();
+        assert!(makes.load(Code::Artifact(File::open(&path).unwrap())).is_ok());
+        assert!(takes.load(Code::Artifact(File::open(&path).unwrap())).is_err());
+    }
+}
