@@ -2,9 +2,10 @@
 //!
 //! Owns the checks of what the caller asks for. Everything that touches WasmEdge is in `sys`.
 
-use crate::sys::{Guest, Library, Stopped};
+use crate::sys::{ExecutorInterrupter, Guest, Library, Stopped};
 use crate::trap;
-use wasmrt_model::backend::{Ending, WasmInstance};
+use std::sync::Arc;
+use wasmrt_model::backend::{Ending, Interrupter, WasmInstance};
 use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
 
 /// A guest in WasmEdge.
@@ -41,6 +42,30 @@ impl WasmInstance for WasmEdgeInstance {
 
     fn set_global(&mut self, export: &str, value: Value) -> bool {
         self.guest.set_global(export, value)
+    }
+
+    fn memory(&mut self, export: &str) -> Result<Option<&mut [u8]>, Error> {
+        Ok(self.guest.memory(export))
+    }
+
+    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>, Error> {
+        let native = || {
+            Error::new(ErrorKind::Unsupported, "native code of WasmEdge cannot be interrupted")
+                .with_hint("interpret it, or run it in a process of its own")
+        };
+        match self.guest.interrupter().ok_or_else(native)? {
+            Ok(interrupter) => Ok(interrupter),
+            Err(_) => Err(Error::new(
+                ErrorKind::Internal,
+                "WasmEdge needs a thread to be interruptible, and there is none to be had",
+            )),
+        }
+    }
+}
+
+impl Interrupter for ExecutorInterrupter {
+    fn interrupt(&self) {
+        self.stop();
     }
 }
 

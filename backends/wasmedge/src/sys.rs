@@ -8,6 +8,7 @@ mod abi;
 mod code;
 mod guest;
 mod host;
+mod interrupt;
 mod library;
 #[cfg(feature = "spec-tests")]
 pub(crate) mod linking;
@@ -17,6 +18,7 @@ use std::ptr::NonNull;
 
 pub(crate) use code::{CompilerSettings, Module, Output, Settings, compile};
 pub(crate) use guest::{Guest, Stopped};
+pub(crate) use interrupt::ExecutorInterrupter;
 #[cfg(test)]
 pub(crate) use library::check_version;
 pub(crate) use library::{Library, Search};

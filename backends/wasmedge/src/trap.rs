@@ -31,8 +31,14 @@ fn trap_kind(code: u32) -> Option<TrapKind> {
     })
 }
 
+/// `WasmEdge_ErrCode_Interrupted`.
+const INTERRUPTED: u32 = 0x07;
+
 /// How a code ends a running guest.
 pub(crate) fn ending(library: &Library, code: Code) -> Ending {
+    if code.number() == INTERRUPTED {
+        return Ending::Interrupted;
+    }
     match trap_kind(code.number()) {
         Some(TrapKind::Other) => Trap::new(TrapKind::Other).with_detail(code.message(library)).into(),
         Some(kind) => Trap::new(kind).into(),

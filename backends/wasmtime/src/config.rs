@@ -15,6 +15,10 @@ pub(crate) const VERSION: &str = "48.0.8";
 /// wasmtime's own default, 512 KiB, is less than a recursive-descent parser needs for deeply nested input.
 pub(crate) const WASM_STACK_BYTES: usize = 4 << 20;
 
+/// How much of the caller's stack a guest in the caller's process may use. With what host functions need it fits the 2 MiB that threads
+/// of Rust programs have, and half of it is the usual share of a guest.
+pub(crate) const IN_PROCESS_STACK_BYTES: usize = 1 << 20;
+
 /// Deeper backtraces are cut off at the outer end.
 const BACKTRACE_FRAMES: usize = 64;
 
@@ -82,18 +86,27 @@ impl Effort {
     }
 }
 
+/// Where guests run, and with what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The stack that guests may use.
+    pub(crate) stack: usize,
+    /// Whether running code can be interrupted, by checks in it. A process of its own is killed instead.
+    pub(crate) interruptible: bool,
+}
+
 /// For loading artifacts: no compiler is set up.
-pub(crate) fn loading(wasm_stack: usize) -> Config {
+pub(crate) fn loading(place: Place) -> Config {
     let mut config = Config::new();
-    apply_common(&mut config, wasm_stack);
+    apply_common(&mut config, place);
     config.enable_compiler(false);
     config
 }
 
 /// For compiling. `threads` says whether rayon's pool may be started.
-pub(crate) fn compiling(wasm_stack: usize, effort: Effort, threads: bool) -> Config {
+pub(crate) fn compiling(place: Place, effort: Effort, threads: bool) -> Config {
     let mut config = Config::new();
-    apply_common(&mut config, wasm_stack);
+    apply_common(&mut config, place);
     config
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(match effort {
@@ -112,17 +125,18 @@ pub(crate) fn compiling(wasm_stack: usize, effort: Effort, threads: bool) -> Con
 }
 
 /// What artifacts and the engine that loads them have to agree on, and what holds at run time.
-fn apply_common(config: &mut Config, wasm_stack: usize) {
+fn apply_common(config: &mut Config, place: Place) {
     apply_features(config);
     config
         .collector(Collector::Copying)
-        // Limits are enforced by injected code and by the worker's supervisor, the same way on every engine.
+        // Limits are enforced by injected code and by the worker's supervisor, the same way on every engine. In the caller's process
+        // there is no supervisor: the deadline takes checks in the code.
         .consume_fuel(false)
-        .epoch_interruption(false)
+        .epoch_interruption(place.interruptible)
         .concurrency_support(false)
-        .max_wasm_stack(wasm_stack)
+        .max_wasm_stack(place.stack)
         // Not used, but wasmtime checks that it is the larger one.
-        .async_stack_size(wasm_stack.saturating_add(1 << 20))
+        .async_stack_size(place.stack.saturating_add(1 << 20))
         .signals_based_traps(true)
         .memory_reservation(MEMORY_RESERVATION)
         .memory_guard_size(MEMORY_GUARD)

@@ -1,6 +1,6 @@
 //! [`WasmtimeEngine`]: what it can do, compiling to artifacts, loading code. Does not instantiate.
 
-use crate::config::{self, Effort};
+use crate::config::{self, Effort, Place};
 use crate::module::WasmtimeModule;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,11 +14,11 @@ use wasmtime::{Config, Engine, Module};
 /// wasmtime, built into this program.
 ///
 /// Making one costs nothing: engines inside are made when they are first used, the one with a compiler only when there is
-/// something to compile. No threads are started, except by [`WasmEngine::compile`].
+/// something to compile. No threads are started, except by [`WasmEngine::compile`] of an engine that is not [in-process](Self::in_process).
 #[derive(Debug)]
 pub struct WasmtimeEngine {
     capabilities: Capabilities,
-    wasm_stack: usize,
+    place: Place,
     /// Loads artifacts; has no compiler.
     loader: OnceLock<Engine>,
     /// Compiles in place, on the calling thread.
@@ -45,21 +45,34 @@ impl WasmtimeEngine {
             return Err(Error::new(ErrorKind::InvalidInput, format!("{bytes} bytes make no usable stack"))
                 .with_hint("take 64 KiB to 1 GiB"));
         }
+        Ok(Self::at(Place { stack: bytes, interruptible: false }))
+    }
+
+    /// The engine for guests in the caller's process: their calls can be interrupted, which costs them a check at each loop iteration and
+    /// function entry, and they may use 1 MiB of the caller's stack. Compiles on the calling thread alone. Its artifacts are its own.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn in_process() -> Result<Self> {
+        Ok(Self::at(Place { stack: config::IN_PROCESS_STACK_BYTES, interruptible: true }))
+    }
+
+    fn at(place: Place) -> Self {
         let mut capabilities = Capabilities::new(EngineName::Wasmtime, config::VERSION);
         let tiers = [Tier::Baseline, Tier::Optimized];
         capabilities.tiers = tiers.map(|tier| TierCapabilities { tier, features: config::FEATURES }).to_vec();
         capabilities.in_process = tiers.to_vec();
         capabilities.backtrace = true;
-        Ok(Self { capabilities, wasm_stack: bytes, loader: OnceLock::new(), in_place: OnceLock::new() })
+        Self { capabilities, place, loader: OnceLock::new(), in_place: OnceLock::new() }
     }
 
     /// The engine that loads artifacts. Making it installs wasmtime's signal handlers.
     fn loader(&self) -> Result<&Engine> {
-        engine_in(&self.loader, || config::loading(self.wasm_stack))
+        engine_in(&self.loader, || config::loading(self.place))
     }
 
     fn in_place(&self) -> Result<&Engine> {
-        engine_in(&self.in_place, || config::compiling(self.wasm_stack, Effort::Optimized, false))
+        engine_in(&self.in_place, || config::compiling(self.place, Effort::Optimized, false))
     }
 
     fn compile_in_place(&self, wasm: &[u8]) -> Result<Module> {
@@ -92,7 +105,7 @@ impl WasmEngine for WasmtimeEngine {
     /// Asks the compiler itself, so that a flag which wasmtime infers, such as one for a CPU feature, cannot be forgotten.
     fn fingerprint(&self, options: CompileOptions) -> String {
         let code = Effort::of(options).and_then(|effort| {
-            let engine = new_engine(&config::compiling(self.wasm_stack, effort, false))?;
+            let engine = new_engine(&config::compiling(self.place, effort, false))?;
             let mut hasher = DefaultHasher::new();
             engine.precompile_compatibility_hash().hash(&mut hasher);
             Ok(format!("opt={} flags={:016x}", effort.as_str(), hasher.finish()))
@@ -105,7 +118,7 @@ impl WasmEngine for WasmtimeEngine {
     fn compile(&self, module: &[u8], options: CompileOptions, output: &Path) -> Result<()> {
         let operation = "compile";
         let effort = Effort::of(options).map_err(|error| error.with_operation(operation))?;
-        let engine = new_engine(&config::compiling(self.wasm_stack, effort, true))?;
+        let engine = new_engine(&config::compiling(self.place, effort, !self.place.interruptible))?;
         let artifact = engine.precompile_module(module).map_err(|error| {
             Error::new(ErrorKind::CompileFailed, "wasmtime cannot compile the module")
                 .with_operation(operation)
@@ -124,7 +137,7 @@ impl WasmEngine for WasmtimeEngine {
             Code::Artifact(file) => self.map_artifact(file),
         };
         match module {
-            Ok(module) => Ok(Box::new(WasmtimeModule::new(module))),
+            Ok(module) => Ok(Box::new(WasmtimeModule::new(module, self.place))),
             Err(error) => Err(error.with_operation("load module").with_context("engine", EngineName::Wasmtime)),
         }
     }

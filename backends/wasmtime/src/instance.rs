@@ -1,12 +1,15 @@
 //! [`WasmtimeInstance`]: a running guest, its exports and what it uses.
 
+use crate::config::Place;
 use crate::imports::{number, number_type, wasm_value};
+use crate::interrupt::{self, EpochInterrupter, Interruption};
 use crate::stack;
 use crate::trap;
 use crate::walls::{PAGE_BYTES, Walls};
-use wasmrt_model::backend::{Ending, HostFunctions, WasmInstance};
+use std::sync::Arc;
+use wasmrt_model::backend::{Ending, HostFunctions, Interrupter, WasmInstance};
 use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
-use wasmtime::{Func, Instance, Memory, Mutability, Store, Val, ValType};
+use wasmtime::{Func, Global, Instance, Memory, Mutability, Store, Val, ValType};
 
 /// What a guest's store carries.
 #[derive(Debug)]
@@ -17,11 +20,13 @@ pub(crate) struct State {
     /// What a host function ended the guest with, while wasmtime unwinds.
     pub(crate) ending: Option<Ending>,
     pub(crate) walls: Walls,
+    /// Whether somebody wants the guest ended.
+    pub(crate) interruption: Arc<Interruption>,
 }
 
 impl State {
     pub(crate) fn new(host: Box<dyn HostFunctions>, walls: Walls) -> Self {
-        Self { host, memory: None, ending: None, walls }
+        Self { host, memory: None, ending: None, walls, interruption: Arc::default() }
     }
 }
 
@@ -30,10 +35,23 @@ impl State {
 pub(crate) struct WasmtimeInstance {
     store: Store<State>,
     instance: Instance,
+    place: Place,
+    /// Globals that were asked for: the meters, again and again.
+    globals: Vec<KnownGlobal>,
     /// The export that was called last: embedders call the same one over and over.
     last: Option<Callee>,
-    /// Results of the last call, kept to be used again.
+    /// Arguments and results of the last call, kept to be used again.
+    params: Vec<Val>,
     results: Vec<Val>,
+}
+
+/// An exported global that was found.
+#[derive(Debug)]
+struct KnownGlobal {
+    export: String,
+    global: Global,
+    /// Its type, when it is a number that can be set.
+    settable: Option<ValueType>,
 }
 
 /// An exported function that can be called from outside.
@@ -46,8 +64,21 @@ struct Callee {
 }
 
 impl WasmtimeInstance {
-    pub(crate) fn new(store: Store<State>, instance: Instance) -> Self {
-        Self { store, instance, last: None, results: Vec::new() }
+    pub(crate) fn new(store: Store<State>, instance: Instance, place: Place) -> Self {
+        Self { store, instance, place, globals: Vec::new(), last: None, params: Vec::new(), results: Vec::new() }
+    }
+
+    /// Where an exported global stands in the list, found first if need be.
+    fn known_global(&mut self, export: &str) -> Option<usize> {
+        if let Some(known) = self.globals.iter().position(|known| known.export == export) {
+            return Some(known);
+        }
+        let global = self.instance.get_global(&mut self.store, export)?;
+        let global_type = global.ty(&self.store);
+        let settable =
+            (global_type.mutability() == Mutability::Var).then(|| number_type(global_type.content())).flatten();
+        self.globals.push(KnownGlobal { export: export.to_owned(), global, settable });
+        Some(self.globals.len() - 1)
     }
 
     /// Finds an exported function whose values can cross.
@@ -97,11 +128,15 @@ impl WasmInstance for WasmtimeInstance {
         };
         let callee = self.last.insert(callee);
         check_arguments(callee, args)?;
-        stack::ensure(self.store.engine().get_max_wasm_stack())?;
+        stack::ensure(self.place.stack)?;
+        if self.place.interruptible && !interrupt::arm(&mut self.store) {
+            return Err(Ending::Interrupted);
+        }
         self.results.clear();
         self.results.resize(callee.results, Val::I32(0));
-        let params: Vec<Val> = args.iter().map(|arg| wasm_value(*arg)).collect();
-        match callee.func.call(&mut self.store, &params, &mut self.results) {
+        self.params.clear();
+        self.params.extend(args.iter().map(|arg| wasm_value(*arg)));
+        match callee.func.call(&mut self.store, &self.params, &mut self.results) {
             Ok(()) => Ok(self.results.iter().filter_map(number).collect()),
             Err(error) => Err(trap::ending(error, &mut self.store)),
         }
@@ -114,17 +149,30 @@ impl WasmInstance for WasmtimeInstance {
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {
-        let global = self.instance.get_global(&mut self.store, export)?;
-        number(&global.get(&mut self.store))
+        let known = self.known_global(export)?;
+        number(&self.globals.get(known)?.global.get(&mut self.store))
     }
 
     fn set_global(&mut self, export: &str, value: Value) -> bool {
-        let Some(global) = self.instance.get_global(&mut self.store, export) else {
+        let Some(known) = self.known_global(export).and_then(|known| self.globals.get(known)) else {
             return false;
         };
-        let global_type = global.ty(&self.store);
-        global_type.mutability() == Mutability::Var
-            && number_type(global_type.content()) == Some(value.value_type())
-            && global.set(&mut self.store, wasm_value(value)).is_ok()
+        known.settable == Some(value.value_type()) && known.global.set(&mut self.store, wasm_value(value)).is_ok()
+    }
+
+    fn memory(&mut self, export: &str) -> Result<Option<&mut [u8]>, Error> {
+        let memory = self.instance.get_memory(&mut self.store, export);
+        Ok(memory.map(|memory| memory.data_mut(&mut self.store)))
+    }
+
+    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>, Error> {
+        if !self.place.interruptible {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this guest's code was compiled without checks for interruptions",
+            ));
+        }
+        let engine = self.store.engine().clone();
+        Ok(Arc::new(EpochInterrupter::new(engine, Arc::clone(&self.store.data().interruption))))
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod engine;
 mod imports;
 mod instance;
+mod interrupt;
 #[cfg(feature = "spec-tests")]
 #[doc(hidden)]
 pub mod linking;

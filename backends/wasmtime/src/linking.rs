@@ -2,12 +2,13 @@
 //!
 //! Not for guests: there is no sandbox here.
 
-use crate::config::{self, Effort};
+use crate::config::{self, Effort, Place};
 
 /// An engine that compiles in place, with the features and settings of [`WasmtimeEngine`](crate::WasmtimeEngine).
 ///
 /// # Errors
 /// wasmtime's, when it does not support the machine.
 pub fn engine() -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&config::compiling(config::WASM_STACK_BYTES, Effort::Optimized, false))
+    let place = Place { stack: config::WASM_STACK_BYTES, interruptible: false };
+    wasmtime::Engine::new(&config::compiling(place, Effort::Optimized, false))
 }

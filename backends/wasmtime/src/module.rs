@@ -1,7 +1,9 @@
 //! [`WasmtimeModule`]: code that is ready, and making instances of it.
 
+use crate::config::Place;
 use crate::imports;
 use crate::instance::{State, WasmtimeInstance};
+use crate::interrupt;
 use crate::stack;
 use crate::trap;
 use crate::walls::Walls;
@@ -14,17 +16,18 @@ use wasmtime::{Instance, Module, Store};
 #[derive(Debug)]
 pub(crate) struct WasmtimeModule {
     module: Module,
+    place: Place,
     /// The most that the heap of garbage-collected objects may take.
     gc_heap_bytes: u64,
 }
 
 impl WasmtimeModule {
-    pub(crate) fn new(module: Module) -> Self {
+    pub(crate) fn new(module: Module, place: Place) -> Self {
         let gc_heap_bytes = match memory_bytes::DEFAULT {
             Limit::At(bytes) => bytes.0,
             Limit::Unlimited => u64::MAX,
         };
-        Self { module, gc_heap_bytes }
+        Self { module, place, gc_heap_bytes }
     }
 }
 
@@ -35,15 +38,18 @@ impl WasmModule for WasmtimeModule {
         imports: &[ImportedFunction],
         host: Box<dyn HostFunctions>,
     ) -> Result<Box<dyn WasmInstance>, Ending> {
-        stack::ensure(self.module.engine().get_max_wasm_stack())?;
+        stack::ensure(self.place.stack)?;
         let state = State::new(host, Walls::new(info, self.gc_heap_bytes));
         let mut store = Store::try_new(self.module.engine(), state).map_err(|error| {
             Error::new(ErrorKind::Internal, "wasmtime has no memory for another store").with_source(error)
         })?;
         store.limiter(|state| &mut state.walls);
+        if self.place.interruptible {
+            interrupt::heed(&mut store);
+        }
         let functions = imports::functions(&mut store, imports)?;
         match Instance::new(&mut store, &self.module, &functions) {
-            Ok(instance) => Ok(Box::new(WasmtimeInstance::new(store, instance))),
+            Ok(instance) => Ok(Box::new(WasmtimeInstance::new(store, instance, self.place))),
             Err(error) => Err(trap::ending(error, &mut store)),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::imports::HostEnded;
 use crate::instance::State;
+use crate::interrupt::Interrupted;
 use std::fmt::{self, Write};
 use wasmrt_model::backend::Ending;
 use wasmrt_model::{Error, ErrorKind, Frame, LimitKind, Trap, TrapKind};
@@ -21,6 +22,9 @@ pub(crate) fn ending(error: wasmtime::Error, store: &mut Store<State>) -> Ending
             Ending::Trap(trap) if trap.backtrace.is_empty() => Ending::Trap(trap.with_backtrace(backtrace())),
             other => other,
         };
+    }
+    if error.is::<Interrupted>() {
+        return Ending::Interrupted;
     }
     if let Some(code) = error.downcast_ref::<wasmtime::Trap>() {
         return Ending::Trap(trap(*code).with_backtrace(backtrace()));

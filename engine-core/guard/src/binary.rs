@@ -44,7 +44,7 @@ struct Entries {
 }
 
 impl Edits {
-    /// Gives a section another content.
+    /// Gives a section another content; it comes into being if need be.
     pub(crate) fn replace(&mut self, section: u8, content: Vec<u8>) {
         self.replaced.insert(section, content);
     }
@@ -67,7 +67,7 @@ impl Edits {
         let first = outline.sections.first().map_or(outline.bytes.len(), |section| section.whole.start);
         output.extend_from_slice(outline.bytes.get(..first).unwrap_or_default());
         let mut missing: Vec<u8> = ORDER.into_iter().filter(|id| outline.section(*id).is_none()).collect();
-        missing.retain(|section| self.appended.contains_key(section));
+        missing.retain(|section| self.appended.contains_key(section) || self.replaced.contains_key(section));
         for section in &outline.sections {
             if section.id == id::CUSTOM {
                 if !self.strips(section.name) {
@@ -111,7 +111,9 @@ impl Edits {
     }
 
     fn write_new(&self, section: u8, output: &mut Vec<u8>) {
-        if let Some(entries) = self.appended.get(&section) {
+        if let Some(content) = self.replaced.get(&section) {
+            write_section(section, &[content], output);
+        } else if let Some(entries) = self.appended.get(&section) {
             write_section(section, &[&encoded(entries.count), &entries.bytes], output);
         }
     }

@@ -1,5 +1,6 @@
 //! What a validated module says of itself, in the model's words.
 
+use crate::adopt::Adopted;
 use crate::bounds::Bound;
 use crate::outline::{Outline, id};
 use crate::refusal::Result;
@@ -15,8 +16,9 @@ pub(crate) fn module_info(
     validated: &Validated,
     memories: &Bound,
     tables: &Bound,
+    adopted: Adopted,
 ) -> Result<ModuleInfo> {
-    let types = Types { types: validated.types.as_ref(), memories, tables };
+    let types = Types { types: validated.types.as_ref(), outline, memories, tables };
     let mut info = ModuleInfo {
         functions: u32::try_from(outline.bodies.len()).unwrap_or(u32::MAX),
         has_start: outline.section(id::START).is_some(),
@@ -40,10 +42,14 @@ pub(crate) fn module_info(
                 let mut next = Counts::default();
                 for import in section.into_imports() {
                     let import = import?;
+                    let extern_type = next.take(import.ty, &types);
+                    if adopted == Adopted::Memories && matches!(extern_type, ExternType::Memory(_)) {
+                        continue;
+                    }
                     info.imports.push(Import {
                         module: import.module.to_owned(),
                         name: import.name.to_owned(),
-                        extern_type: next.take(import.ty, &types),
+                        extern_type,
                     });
                 }
             }
@@ -96,6 +102,7 @@ impl Counts {
 /// What the indices of a valid module mean.
 struct Types<'a> {
     types: TypesRef<'a>,
+    outline: &'a Outline<'a>,
     memories: &'a Bound,
     tables: &'a Bound,
 }
@@ -106,7 +113,8 @@ impl Types<'_> {
     }
 
     fn memory(&self, index: u32) -> Size {
-        Size { minimum: self.types.memory_at(index).initial, maximum: maximum(self.memories, index) }
+        let memory = usize::try_from(index).ok().and_then(|index| self.outline.memories.get(index));
+        Size { minimum: memory.map_or(0, |memory| memory.memory_type.initial), maximum: maximum(self.memories, index) }
     }
 
     fn table(&self, index: u32) -> Size {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
+mod adopt;
 mod binary;
 mod bounds;
 mod caps;
@@ -28,6 +29,7 @@ mod sniff;
 mod specification;
 mod validate;
 
+pub use adopt::OwnMemory;
 pub use caps::StructureCaps;
 pub use meter::{Exhausted, Meters};
 pub use names::{FunctionNames, function_names};

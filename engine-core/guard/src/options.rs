@@ -1,6 +1,6 @@
 //! What the guard is told: the engine's features, the limits, the structure caps and what is to be metered.
 
-use crate::StructureCaps;
+use crate::{OwnMemory, StructureCaps};
 use wasmrt_model::units::{Bytes, Count};
 use wasmrt_model::{FeatureSet, Limit, Limits};
 
@@ -20,6 +20,8 @@ pub struct GuardOptions {
     pub caps: StructureCaps,
     /// What is counted while the module runs.
     pub metering: Option<Metering>,
+    /// Memories that become the module's own if it imports them.
+    pub own_memories: Vec<OwnMemory>,
 }
 
 impl GuardOptions {
@@ -35,6 +37,7 @@ impl GuardOptions {
             module_bytes: limits.module_bytes,
             caps: StructureCaps::default(),
             metering: (metering.fuel || metering.call_depth).then_some(metering),
+            own_memories: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The way of a module through the guard: look, refuse, validate, bound, rewrite.
 
+use crate::adopt::{Adopted, adopt};
 use crate::binary::Edits;
 use crate::bounds::{self, Bound};
 use crate::code::code_section;
@@ -54,27 +55,28 @@ impl PreparedModule {
 /// Makes a module ready for an engine: checks it, bounds it, and strips and rewrites what has to be.
 ///
 /// What comes out needs the features that the module needs, behaves as the module does within the limits, and cannot reach what was
-/// injected. A module that needs no change comes out byte by byte as it went in.
+/// injected. Imported memories that are offered as its own are no imports any more. A module that needs no change comes out byte by byte as it went in.
 ///
 /// # Errors
 /// `NotWasm` for anything else than a module or component, by name; `InvalidModule` with the offset; `LimitExceeded` with what, how much and
-/// the bound; `Unsupported` for components, shared memories, and features that `options` does not have ([`Refusal::missing_features`]).
+/// the bound; `MissingImports` when memories are offered, but not all that it imports; `Unsupported` for components, shared memories, and features that `options` does not have ([`Refusal::missing_features`]).
 pub fn prepare(bytes: &[u8], options: &GuardOptions) -> Result<PreparedModule> {
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if Limit::At(Bytes(length)).exceeds(options.module_bytes) {
         return Err(Refusal::above("bytes of module", Bytes(length), options.module_bytes));
     }
-    let (outline, validated) = read(bytes, &options.caps)?;
+    let (mut outline, validated) = read(bytes, &options.caps)?;
     let missing = validated.features.difference(options.features);
     if !missing.is_empty() {
         return Err(Refusal::missing(missing));
     }
+    let mut edits = Edits::default();
+    let adopted = adopt(&mut outline, &options.own_memories, &mut edits)?;
     let memories = bounds::memories(&outline.memories, options.memory_bytes)?;
     let tables = bounds::tables(&outline.tables, options.table_elements)?;
-    let info = module_info(&outline, &validated, &memories, &tables)?;
+    let info = module_info(&outline, &validated, &memories, &tables, adopted)?;
 
-    let mut edits = Edits::default();
-    if memories.lowered {
+    if memories.lowered || adopted == Adopted::Memories {
         edits.replace(id::MEMORY, bounds::memory_section(&outline, &memories));
     }
     if tables.lowered {
@@ -135,7 +137,7 @@ pub fn inspect(bytes: &[u8], caps: &StructureCaps) -> Result<ModuleInfo> {
     let (outline, validated) = read(bytes, caps)?;
     let memories: Bound = bounds::memories(&outline.memories, Limit::Unlimited)?;
     let tables = bounds::tables(&outline.tables, Limit::Unlimited)?;
-    module_info(&outline, &validated, &memories, &tables)
+    module_info(&outline, &validated, &memories, &tables, Adopted::Nothing)
 }
 
 fn read<'a>(bytes: &'a [u8], caps: &StructureCaps) -> Result<(Outline<'a>, Validated)> {

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use wasmparser::{ExternalKind, Parser, Payload, Validator, WasmFeatures};
-use wasmrt_guard::{GuardOptions, PreparedModule, StructureCaps, inspect, prepare, sniff};
+use wasmrt_guard::{GuardOptions, OwnMemory, PreparedModule, StructureCaps, inspect, prepare, sniff};
 use wasmrt_model::module::{ExternType, Size};
 use wasmrt_model::units::{Bytes, Count};
 use wasmrt_model::{Feature, FeatureSet, FunctionType, Limit, Limits, ValueType};
@@ -233,4 +233,66 @@ proptest! {
             prop_assert_eq!(again.features, prepared.info().features);
         }
     }
+}
+
+/// Imports as (module, name).
+fn imports(bytes: &[u8]) -> Vec<(String, String)> {
+    let mut imports = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::ImportSection(section) = payload.unwrap() {
+            for import in section.into_imports() {
+                let import = import.unwrap();
+                imports.push((import.module.to_owned(), import.name.to_owned()));
+            }
+        }
+    }
+    imports
+}
+
+fn owning(memory_bytes: u64, pages: u64) -> GuardOptions {
+    let mut options = bounded(memory_bytes, 100);
+    let own = |name: &str| OwnMemory { module: "env".to_owned(), name: name.to_owned(), pages };
+    options.own_memories = vec![own("memory"), own("more")];
+    options
+}
+
+#[test]
+fn imported_memories_become_the_modules_own() {
+    let text = r#"(module
+        (import "env" "before" (func (param i32)))
+        (import "env" "memory" (memory 2))
+        (import "env" "table" (table 1 funcref))
+        (import "env" "global" (global (mut i64)))
+        (import "env" "more" (memory i64 1 5))
+        (import "env" "after" (func (result f32)))
+        (memory $own 1)
+        (data (memory $own) (i32.const 0) "x")
+        (func (export "f") (result i64) (i64.load8_u 1 (memory.size 1))))"#;
+    let module = prepared(text, &owning(10 * PAGE, 3));
+    let names: Vec<String> = imports(module.bytes()).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["before", "table", "global", "after"]);
+    let told: Vec<&str> = module.info().imports.iter().map(|import| import.name.as_str()).collect();
+    assert_eq!(told, ["before", "table", "global", "after"]);
+    let sizes: Vec<(u64, Option<u64>)> =
+        module.info().memories.iter().map(|size| (size.minimum, size.maximum)).collect();
+    assert_eq!(sizes, [(3, Some(6)), (3, Some(5)), (1, Some(4))]);
+    assert!(exports(module.bytes()).contains(&("memory".to_owned(), ExternalKind::Memory, 0)));
+    // What was prepared is complete: nothing is left to be done to it.
+    assert_eq!(prepare(module.bytes(), &owning(10 * PAGE, 3)).unwrap().info().memories, module.info().memories);
+}
+
+#[test]
+fn an_export_called_memory_stays_the_modules() {
+    let text = r#"(module (import "env" "memory" (memory 1)) (memory $b 2) (export "memory" (memory $b)))"#;
+    let module = prepared(text, &owning(10 * PAGE, 0));
+    assert_eq!(exports(module.bytes()), [("memory".to_owned(), ExternalKind::Memory, 1)]);
+}
+
+#[test]
+fn what_is_not_offered_stays_an_import() {
+    let text = r#"(module (import "env" "memory" (memory 1)))"#;
+    let module = prepared(text, &bounded(10 * PAGE, 0));
+    assert_eq!(module.bytes(), wat(text));
+    let without = "(module (memory 1 1))";
+    assert_eq!(prepared(without, &owning(PAGE, 5)).bytes(), wat(without));
 }

@@ -3,10 +3,11 @@
 //! A backend implements [`WasmEngine`], [`WasmModule`] and [`WasmInstance`]. It gets bytes that the guard has prepared, and
 //! host functions that it calls by number; it holds no policy.
 
-use crate::{Capabilities, Error, FunctionType, LimitKind, ModuleInfo, Result, Tier, Trap, Value};
+use crate::{Capabilities, Error, ErrorKind, FunctionType, LimitKind, ModuleInfo, Result, Tier, Trap, Value};
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How native code is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +53,8 @@ pub trait WasmEngine: Debug + Send + Sync {
 
     /// Makes native code from prepared bytes and writes it to `output`, which does not exist yet.
     ///
-    /// Runs in a process of its own that may be killed at any time; may use threads.
+    /// Runs in a process of its own that may be killed at any time, where it may use threads; for guests in the caller's process also
+    /// in that, by an engine that was made for them and starts none.
     ///
     /// # Errors
     /// `Unsupported` when the engine does not have the tier or level, `CompileFailed` with the engine's reason otherwise.
@@ -102,8 +104,8 @@ pub struct ImportedFunction {
     pub signature: FunctionType,
 }
 
-/// A running guest. Used from one thread at a time.
-pub trait WasmInstance: Debug {
+/// A running guest. Used from one thread at a time, not always the same one.
+pub trait WasmInstance: Debug + Send {
     /// Calls an exported function.
     ///
     /// # Errors
@@ -118,6 +120,30 @@ pub trait WasmInstance: Debug {
 
     /// Sets an exported mutable global of a number type. False when there is none of that name and type.
     fn set_global(&mut self, export: &str, value: Value) -> bool;
+
+    /// The bytes of an exported memory as it is now. None when there is none of that name.
+    ///
+    /// # Errors
+    /// `Unsupported` when the engine does not show memories to callers.
+    fn memory(&mut self, export: &str) -> Result<Option<&mut [u8]>> {
+        let _ = export;
+        Err(Error::new(ErrorKind::Unsupported, "this engine does not show a guest's memory to its caller"))
+    }
+
+    /// What ends calls of this instance from other threads. Asked for once at most, and before the call that it is to end.
+    ///
+    /// # Errors
+    /// `Unsupported` when the engine cannot be interrupted, `Internal` when the machine does not give what that takes.
+    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>> {
+        Err(Error::new(ErrorKind::Unsupported, "this engine cannot end a running call"))
+    }
+}
+
+/// Ends a guest that is computing, from any thread. May outlive its instance, and then does nothing.
+pub trait Interrupter: Debug + Send + Sync {
+    /// The call that is under way ends with [`Ending::Interrupted`] soon: at the guest's next loop iteration or call. Without one, the
+    /// next call may end so. A guest that waits in a host function is the host's to wake.
+    fn interrupt(&self);
 }
 
 /// The host's side of a running guest.
@@ -142,6 +168,8 @@ pub enum Ending {
     Trap(Trap),
     /// It ran into a limit that ends guests.
     Limit(LimitKind),
+    /// An [`Interrupter`] was used.
+    Interrupted,
     /// We failed, not the guest.
     Failed(Error),
 }

@@ -1,7 +1,7 @@
 //! What is ready to run: [`RunPlan`], which only [`resolve`] makes. Holding one means that every control in it is enforced.
 
 use crate::engine::{AotPolicy, Capabilities, EngineName, IsolationLevel};
-use crate::limits::{Limits, output_bytes};
+use crate::limits::{Limit, Limits, call_depth, output_bytes};
 use crate::network::NetworkPolicy;
 use crate::preopen::{Preopen, normalize_guest_path};
 use crate::spec::{Clock, Entry, Random, RunSpec};
@@ -137,8 +137,11 @@ pub fn resolve(
     if ceiling.engines.as_ref().is_some_and(|allowed| !allowed.contains(&engine)) {
         return Err(Error::new(ErrorKind::Denied, format!("the ceiling does not allow the engine {engine}")));
     }
-    let limits = resolve_limits(spec, ceiling)?;
     resolve_tiers(spec, capabilities, enforcement)?;
+    let mut limits = resolve_limits(spec, ceiling)?;
+    if spec.isolation == IsolationLevel::InProcess {
+        resolve_in_process(spec, ceiling, &mut limits)?;
+    }
     if !spec.network.is_denied() {
         if !ceiling.network {
             return Err(Error::new(ErrorKind::Denied, "the ceiling allows no network rules"));
@@ -188,12 +191,51 @@ fn resolve_tiers(spec: &RunSpec, capabilities: &Capabilities, enforcement: Enfor
     if spec.optimize.is_some_and(|level| level > 3) {
         return Err(Error::new(ErrorKind::InvalidInput, "optimize is 0, 1, 2 or 3"));
     }
-    if spec.isolation == IsolationLevel::InProcess && (!enforcement.in_process || capabilities.in_process.is_empty()) {
+    if spec.isolation == IsolationLevel::InProcess {
+        if !enforcement.in_process || capabilities.in_process.is_empty() {
+            return Err(unsupported(
+                "isolation in-process",
+                &format!("{engine} runs guests only in a process of their own here"),
+            )
+            .with_hint("take isolation process"));
+        }
+        let native = capabilities.in_process.iter().any(|tier| *tier != crate::Tier::Interpreter);
+        if !native && (spec.aot == AotPolicy::Always || spec.optimize.is_some()) {
+            let control = if spec.aot == AotPolicy::Always { "aot always" } else { "optimize" };
+            return Err(unsupported(
+                control,
+                &format!(
+                    "native code of {engine} runs only in a process of its own, because a stack overflow in it ends the process"
+                ),
+            )
+            .with_hint(format!("leave {control} out, or take the engine wasmtime")));
+        }
+    }
+    Ok(())
+}
+
+/// What does not hold inside the caller's process is refused by name; what has another default there gets it.
+fn resolve_in_process(spec: &RunSpec, ceiling: &Ceiling, limits: &mut Limits) -> Result<()> {
+    if limits.cpu_time.bound().is_some() {
+        return Err(unsupported("limit cpu_time", "processor time is counted for whole processes")
+            .with_hint("bound calls by fuel or wall_time, or take isolation process"));
+    }
+    // The default of compile_time is what a worker is given; here nobody could end a compiler.
+    if spec.limits.compile_time.is_some_and(|limit| limit.bound().is_some())
+        || ceiling.limits.compile_time.bound().is_some()
+    {
+        return Err(unsupported("limit compile_time", "the compiler runs in the caller's process")
+            .with_hint("leave it out, or take isolation process"));
+    }
+    limits.compile_time = Limit::Unlimited;
+    if spec.limits.call_depth.is_none() {
+        limits.call_depth = call_depth::IN_PROCESS.min(ceiling.limits.call_depth);
+    } else if limits.call_depth.exceeds(call_depth::MOST_IN_PROCESS) {
         return Err(unsupported(
-            "isolation in-process",
-            &format!("{engine} runs guests only in a process of their own here"),
+            &format!("limit call_depth {}", limits.call_depth),
+            &format!("in-process it is {} at most, since guests use the caller's stack", call_depth::MOST_IN_PROCESS),
         )
-        .with_hint("take isolation process"));
+        .with_hint("ask for less, or take isolation process"));
     }
     Ok(())
 }

@@ -28,6 +28,16 @@ pub(crate) struct CompileJob<'a> {
     pub(crate) module: &'a [u8],
     pub(crate) note: &'a [u8],
     pub(crate) time_limit: Option<Duration>,
+    pub(crate) place: CompilePlace,
+}
+
+/// Who compiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CompilePlace {
+    /// A worker, bounded in time and memory and cancellable.
+    Worker,
+    /// The calling thread: a process that embeds guests has threads, and such a process cannot fork. Nothing bounds it but the module's size.
+    Here,
 }
 
 /// Compiles, or takes what another process has compiled meanwhile. Returns the code and how long making it took.
@@ -59,6 +69,9 @@ pub(crate) fn compile(
 
 /// Compiles into a file in a directory of ours.
 fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut Attention<'_>) -> Result<Duration> {
+    if job.place == CompilePlace::Here {
+        return compile_here(job, output, attention);
+    }
     let signals = attention
         .forward_signals
         .then(SignalsAsDescriptor::new)
@@ -70,13 +83,7 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
         signals: signals.as_ref(),
         ..WorkerSetup::default()
     };
-    let compiling = Compiling {
-        engine: job.engine.capabilities().engine,
-        tier: job.options.tier,
-        module_bytes: job.module.len(),
-        time_limit: job.time_limit,
-    };
-    attention.observer.compile_started(&compiling);
+    attention.observer.compile_started(&job.announced());
     let started = Instant::now();
     let result = worker::spawn(setup, || match job.engine.compile(job.module, job.options, output) {
         Ok(()) => Report::ended(ExitStatus::Exited { code: 0 }),
@@ -103,6 +110,26 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
     let elapsed = started.elapsed();
     attention.observer.compile_ended(elapsed, result.is_ok());
     result.map(|()| elapsed)
+}
+
+fn compile_here(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut Attention<'_>) -> Result<Duration> {
+    attention.observer.compile_started(&job.announced());
+    let started = Instant::now();
+    let result = job.engine.compile(job.module, job.options, output);
+    let elapsed = started.elapsed();
+    attention.observer.compile_ended(elapsed, result.is_ok());
+    result.map(|()| elapsed)
+}
+
+impl CompileJob<'_> {
+    fn announced(&self) -> Compiling {
+        Compiling {
+            engine: self.engine.capabilities().engine,
+            tier: self.options.tier,
+            module_bytes: self.module.len(),
+            time_limit: self.time_limit,
+        }
+    }
 }
 
 fn conclude(watched: &supervisor::Watched, job: &CompileJob<'_>) -> Result<()> {

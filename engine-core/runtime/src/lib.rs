@@ -1,5 +1,7 @@
 //! Runs WebAssembly programs: picks an engine, prepares the module, forks a worker, watches it, tells how it ended.
 //!
+//! Also makes instances of modules inside the caller's process ([`Runtime::instantiate`]), for callers who call exports often.
+//!
 //! The one crate that front-ends call. A run goes from a `RunSpec` and bytes through [`Runtime::run`] to an `Outcome`:
 //! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, fork, [watch](Runtime::run), conclude).
 //! Unsafe code is in `process` alone.
@@ -8,7 +10,9 @@
 mod cache;
 mod compile;
 pub mod doctor;
+mod gauge;
 mod inspect;
+mod instance;
 mod observer;
 mod process;
 mod ready;
@@ -21,6 +25,10 @@ mod worker;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
 pub use inspect::{Inspection, Verdict};
+pub use instance::{
+    CallEnd, CallLimits, CallOutcome, CallUsage, Caller, CancelHandle, Imports, Instance, InstanceUsage,
+    InstantiateOptions, Memory, Spent,
+};
 pub use observer::{Compiling, Note, Observer, Silent};
 pub use registry::EngineStatus;
 pub use runtime::{Compiled, RunOptions, Runtime, RuntimeConfig};

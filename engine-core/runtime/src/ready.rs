@@ -4,22 +4,29 @@
 //! word on who could do it.
 
 use crate::cache::{ArtifactCache, Key};
-use crate::compile::{Attention, CompileJob, compile};
+use crate::compile::{Attention, CompileJob, CompilePlace, compile};
 use crate::observer::Note;
 use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmrt_guard::{GuardOptions, Meters, Refusal};
+use wasmrt_guard::{GuardOptions, Meters, OwnMemory, Refusal};
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
 use wasmrt_model::{
-    AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, ModuleInfo, Result, RunPlan, RunSpec, Tier,
-    resolve,
+    AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, IsolationLevel, ModuleInfo, Result, RunPlan,
+    RunSpec, Tier, resolve,
 };
 
-/// What the layers of this build enforce.
-pub(crate) const ENFORCEMENT: Enforcement = Enforcement::NONE;
+/// What the layers of this build enforce for runs.
+const FOR_RUNS: Enforcement = Enforcement::NONE;
+
+/// What they enforce for instances.
+const FOR_INSTANCES: Enforcement = {
+    let mut enforcement = Enforcement::NONE;
+    enforcement.in_process = true;
+    enforcement
+};
 
 /// Without an artifact, prepared modules up to this size are compiled by themselves when the policy is `auto`: it takes a
 /// fraction of a second, once. Larger ones are interpreted until somebody asks.
@@ -55,14 +62,35 @@ struct ArtifactNote {
     meters: Option<Meters>,
 }
 
-/// Makes runs ready.
+/// Makes runs and instances ready.
 pub(crate) struct Preparer<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) ceiling: &'a Ceiling,
     pub(crate) cache: Option<&'a ArtifactCache>,
+    enforcement: Enforcement,
+    own_memories: &'a [OwnMemory],
+    /// Refuses a module that nobody can link before minutes are spent on it.
+    link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
 }
 
-impl Preparer<'_> {
+impl<'a> Preparer<'a> {
+    /// For a guest in a process of its own, which finds WASI and nothing else.
+    pub(crate) fn for_run(registry: &'a Registry, ceiling: &'a Ceiling, cache: Option<&'a ArtifactCache>) -> Self {
+        let link = &|info: &ModuleInfo| wasmrt_host::link(info).map(drop);
+        Self { registry, ceiling, cache, enforcement: FOR_RUNS, own_memories: &[], link }
+    }
+
+    /// For a guest in this process, with these memories to own and whatever `link` knows.
+    pub(crate) fn for_instance(
+        registry: &'a Registry,
+        ceiling: &'a Ceiling,
+        cache: Option<&'a ArtifactCache>,
+        own_memories: &'a [OwnMemory],
+        link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
+    ) -> Self {
+        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, own_memories, link }
+    }
+
     /// Makes this module ready to run as asked.
     pub(crate) fn prepare(&self, module: &[u8], spec: &RunSpec, attention: &mut Attention<'_>) -> Result<Ready> {
         match spec.engine {
@@ -128,7 +156,7 @@ impl Preparer<'_> {
         attention: &mut Attention<'_>,
     ) -> Result<Ready> {
         let host_variable = |name: &str| std::env::var(name).ok();
-        let plan = resolve(spec, engine.capabilities(), ENFORCEMENT, self.ceiling, &host_variable)?;
+        let plan = resolve(spec, engine.capabilities(), self.enforcement, self.ceiling, &host_variable)?;
         if let Some(bound) = plan.limits().module_bytes.bound()
             && u64::try_from(module.len()).unwrap_or(u64::MAX) > bound.0
         {
@@ -157,7 +185,7 @@ impl Preparer<'_> {
     }
 
     fn find_cached(&self, engine: &Arc<dyn WasmEngine>, tier: Tier, plan: &RunPlan, module: &[u8]) -> Option<Ready> {
-        let guard = guard_options(engine.as_ref(), tier, plan)?;
+        let guard = self.guard_options(engine.as_ref(), tier, plan)?;
         let options = CompileOptions { tier, optimize: plan.optimize() };
         let hit = self.cache?.find(&artifact_key(engine.as_ref(), options, &guard, module))?;
         let note: ArtifactNote = serde_json::from_slice(&hit.note).ok()?;
@@ -201,7 +229,7 @@ impl Preparer<'_> {
         module: &[u8],
         attention: &mut Attention<'_>,
     ) -> Result<Ready> {
-        let guard = guard_options(engine.as_ref(), tier, plan).ok_or_else(|| {
+        let guard = self.guard_options(engine.as_ref(), tier, plan).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, format!("{} has no {tier} tier", engine.capabilities().engine))
         })?;
         let prepared =
@@ -211,8 +239,7 @@ impl Preparer<'_> {
         let (code, compile_time) = if tier == Tier::Interpreter {
             (ReadyCode::Wasm(prepared.into_bytes()), None)
         } else {
-            // A module that nobody can link is refused before minutes are spent on it.
-            wasmrt_host::link(&info)?;
+            (self.link)(&info)?;
             let options = CompileOptions { tier, optimize: plan.optimize() };
             let note =
                 serde_json::to_vec(&ArtifactNote { info: info.clone(), meters: meters.clone() }).map_err(|source| {
@@ -224,6 +251,10 @@ impl Preparer<'_> {
                 module: prepared.bytes(),
                 note: &note,
                 time_limit: plan.limits().compile_time.bound().map(|span| span.0),
+                place: match plan.isolation() {
+                    IsolationLevel::InProcess => CompilePlace::Here,
+                    _ => CompilePlace::Worker,
+                },
             };
             let key = artifact_key(engine.as_ref(), options, &guard, module);
             let (code, elapsed) = compile(&job, &key, self.cache, attention)?;
@@ -231,11 +262,25 @@ impl Preparer<'_> {
         };
         Ok(Ready { engine: Arc::clone(engine), tier, plan: plan.clone(), info, meters, code, compile_time })
     }
+
+    fn guard_options(&self, engine: &dyn WasmEngine, tier: Tier, plan: &RunPlan) -> Option<GuardOptions> {
+        let features = engine.capabilities().features(tier)?;
+        let mut options = GuardOptions::new(features, plan.limits());
+        options.own_memories = self.own_memories.to_vec();
+        Some(options)
+    }
+}
+
+/// Whether native code may run where the plan says.
+fn runs_native(engine: &dyn WasmEngine, plan: &RunPlan) -> bool {
+    plan.isolation() != IsolationLevel::InProcess
+        || engine.capabilities().in_process.iter().any(|tier| *tier != Tier::Interpreter)
 }
 
 /// The tiers whose artifacts would do, best first.
 fn cached_tiers(engine: &dyn WasmEngine, plan: &RunPlan) -> Vec<Tier> {
     match plan.aot() {
+        _ if !runs_native(engine, plan) => Vec::new(),
         AotPolicy::Never => Vec::new(),
         AotPolicy::Auto if engine.capabilities().features(Tier::Interpreter).is_some() && plan.optimize().is_none() => {
             vec![Tier::Optimized, Tier::Baseline]
@@ -248,6 +293,7 @@ fn cached_tiers(engine: &dyn WasmEngine, plan: &RunPlan) -> Vec<Tier> {
 fn tier_to_make(engine: &dyn WasmEngine, plan: &RunPlan, module_bytes: usize) -> Tier {
     let interprets = engine.capabilities().features(Tier::Interpreter).is_some();
     match plan.aot() {
+        _ if !runs_native(engine, plan) => Tier::Interpreter,
         _ if !interprets => compiled_tier(plan),
         AotPolicy::Never => Tier::Interpreter,
         AotPolicy::Auto if plan.optimize().is_none() => {
@@ -268,11 +314,6 @@ fn compiled_tier(plan: &RunPlan) -> Tier {
 /// Whether a guest that could not be compiled may be interpreted: not when it, or the user, is the reason.
 fn falls_back(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::CompileFailed | ErrorKind::Unsupported)
-}
-
-fn guard_options(engine: &dyn WasmEngine, tier: Tier, plan: &RunPlan) -> Option<GuardOptions> {
-    let features = engine.capabilities().features(tier)?;
-    Some(GuardOptions::new(features, plan.limits()))
 }
 
 /// The module as given and everything that decides what becomes of it. The guard is a function of its input, options and

@@ -3,8 +3,7 @@
 use crate::cache::ArtifactCache;
 #[cfg(feature = "wasmtime")]
 use crate::worker::GUEST_STACK_BYTES;
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmrt_model::backend::WasmEngine;
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result};
 
@@ -15,8 +14,8 @@ type Load = fn(Option<&str>) -> Result<Arc<dyn WasmEngine>>;
 struct Slot {
     name: EngineName,
     load: Load,
-    told: OnceCell<String>,
-    loaded: OnceCell<Arc<dyn WasmEngine>>,
+    told: OnceLock<String>,
+    loaded: OnceLock<Arc<dyn WasmEngine>>,
 }
 
 /// The engines of this build, best first.
@@ -43,7 +42,7 @@ pub struct EngineStatus {
 impl Registry {
     /// Every engine that this build has a backend for.
     pub(crate) fn of_this_build() -> Self {
-        let loads: &[(EngineName, Load)] = &[
+        Self::of(&[
             #[cfg(feature = "wasmedge")]
             (EngineName::WasmEdge, |told| {
                 use wasmrt_wasmedge::WasmEdgeEngine;
@@ -56,12 +55,25 @@ impl Registry {
             (EngineName::Wasmtime, |_| {
                 Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
             }),
-        ];
+        ])
+    }
+
+    /// Those that run guests in the caller's process. Whoever embeds means to call often, so native code comes first.
+    pub(crate) fn for_embedding() -> Self {
+        Self::of(&[
+            #[cfg(feature = "wasmtime")]
+            (EngineName::Wasmtime, |_| Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::in_process()?))),
+            #[cfg(feature = "wasmedge")]
+            (EngineName::WasmEdge, |_| Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
+        ])
+    }
+
+    fn of(loads: &[(EngineName, Load)]) -> Self {
         let slot = |(name, load): &(EngineName, Load)| Slot {
             name: *name,
             load: *load,
-            told: OnceCell::new(),
-            loaded: OnceCell::new(),
+            told: OnceLock::new(),
+            loaded: OnceLock::new(),
         };
         Self { slots: loads.iter().map(slot).collect() }
     }

@@ -3,12 +3,14 @@
 use crate::cache::{ArtifactCache, CacheConfig};
 use crate::compile::Attention;
 use crate::inspect::{self, Inspection};
+use crate::instance::{self, Imports, Instance, InstantiateOptions, Watch};
 use crate::observer::{Note, Observer, Silent};
 use crate::ready::Preparer;
 use crate::registry::{EngineStatus, Registry};
 use crate::run;
 use crate::streams::PipedStreams;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmrt_model::{AotPolicy, Ceiling, EngineName, Error, ErrorKind, Outcome, Result, RunSpec, Tier};
 
@@ -31,11 +33,14 @@ impl Default for RuntimeConfig {
 
 /// Engines, cache and ceiling. Cheap to make: engines are loaded when they are needed.
 ///
-/// Runs fork, so the process must have one thread; a run in a process with more is refused.
+/// Runs fork, so the process must have one thread; a run in a process with more is refused. Instances can be made and used on any thread, and the
+/// first deadline of one starts a thread that lives as long as the runtime and its instances.
 #[derive(Debug)]
 pub struct Runtime {
     registry: Registry,
+    in_process: Registry,
     config: RuntimeConfig,
+    watch: Arc<Watch>,
 }
 
 /// How a caller takes part in a run: what it hears, what it passes on, how it ends it.
@@ -77,7 +82,8 @@ impl Runtime {
     /// A runtime with the engines of this build.
     #[must_use]
     pub fn new(config: RuntimeConfig) -> Self {
-        Self { registry: Registry::of_this_build(), config }
+        let (registry, in_process) = (Registry::of_this_build(), Registry::for_embedding());
+        Self { registry, in_process, config, watch: Watch::new() }
     }
 
     /// Every engine, with what it can do or why it cannot be had. Loads those that are there.
@@ -118,10 +124,10 @@ impl Runtime {
         let observer = observer.unwrap_or(&mut silent);
         let cache = self.usable_cache(observer);
         let mut attention = Attention { observer, forward_signals, cancel };
-        let preparer = Preparer { registry: &self.registry, ceiling: &self.config.ceiling, cache: cache.as_ref() };
         if let Some(cache) = &cache {
             self.registry.learn(cache);
         }
+        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
         let ready = preparer.prepare(module, spec, &mut attention)?;
         if let Some(cache) = &cache {
             self.registry.tell(cache);
@@ -133,6 +139,34 @@ impl Runtime {
             cache.forget(engine.as_str());
         }
         result
+    }
+
+    /// Makes an instance of a module inside the caller's process, and lets it start up. The spec has to ask for isolation in-process.
+    ///
+    /// Native code is taken from the cache, or compiled on the calling thread. `auto` takes an engine that runs native code here before one that
+    /// interprets. Limits of fuel and wall time in the spec hold for each call.
+    ///
+    /// A start-up that ends the guest is no error: the instance is then [spent](Instance::spent).
+    ///
+    /// # Errors
+    /// Whatever keeps the instance from being made; `Unsupported`, by name, for what cannot hold in the caller's process; `MissingImports`
+    /// for what neither `imports` nor WASI offers.
+    pub fn instantiate(
+        &self,
+        module: &[u8],
+        spec: &RunSpec,
+        imports: Imports,
+        options: InstantiateOptions<'_>,
+    ) -> Result<Instance> {
+        instance::instantiate(self, module, spec, imports, options)
+    }
+
+    pub(crate) fn in_process(&self) -> &Registry {
+        &self.in_process
+    }
+
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
     }
 
     /// Makes native code and puts it into the cache, for later runs with the same engine and limits.
@@ -147,7 +181,7 @@ impl Runtime {
         let mut spec = spec.clone();
         spec.aot = AotPolicy::Always;
         let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel };
-        let preparer = Preparer { registry: &self.registry, ceiling: &self.config.ceiling, cache: Some(&cache) };
+        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, Some(&cache));
         let ready = preparer.prepare(module, &spec, &mut attention)?;
         let code_bytes = match &ready.code {
             crate::ready::ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
@@ -161,7 +195,7 @@ impl Runtime {
     }
 
     /// The cache, or none and a note to the observer.
-    fn usable_cache(&self, observer: &mut dyn Observer) -> Option<ArtifactCache> {
+    pub(crate) fn usable_cache(&self, observer: &mut dyn Observer) -> Option<ArtifactCache> {
         self.config.cache.directory.as_ref()?;
         match self.cache() {
             Ok(cache) => Some(cache),

@@ -45,7 +45,7 @@ pub(crate) fn open(stdio: &Stdio, piped: PipedStreams) -> Result<(GuestStreams, 
     Ok((GuestStreams { stdin, stdout, stderr }, Captures { stdout: captured_stdout, stderr: captured_stderr }))
 }
 
-fn open_input(input: &Input, piped: Option<OwnedFd>) -> Result<Option<OwnedFd>> {
+pub(crate) fn open_input(input: &Input, piped: Option<OwnedFd>) -> Result<Option<OwnedFd>> {
     let failed = |source| Error::io("cannot set up stdin", source);
     Ok(match input {
         Input::Inherit => inherited(rustix::stdio::stdin()).map_err(failed)?,
@@ -57,7 +57,7 @@ fn open_input(input: &Input, piped: Option<OwnedFd>) -> Result<Option<OwnedFd>> 
     })
 }
 
-fn open_output(
+pub(crate) fn open_output(
     name: &'static str,
     output: &Output,
     own: BorrowedFd<'_>,

@@ -1,6 +1,7 @@
 //! Front-ends: how a run is started, and what is seen of it from outside. Each run is a process of its own.
 
 mod cli;
+mod in_process;
 mod rust;
 
 pub use cli::find as find_cli;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use wasmrt_model::Outcome;
+use wasmrt_model::{EngineName, Outcome, Tier};
 
 /// A way to start runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +23,12 @@ pub enum FrontEnd {
     Cli,
     /// The crate wasmrt-runtime, in a process of the harness's own.
     Rust,
+    /// The same, with the guest in that very process.
+    InProcess,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 2] = [FrontEnd::Cli, FrontEnd::Rust];
+pub const FRONT_ENDS: [FrontEnd; 3] = [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -114,6 +117,7 @@ impl FrontEnd {
         match self {
             Self::Cli => "cli",
             Self::Rust => "rust",
+            Self::InProcess => "in-process",
         }
     }
 
@@ -122,7 +126,17 @@ impl FrontEnd {
     pub fn missing(self) -> Option<String> {
         match self {
             Self::Cli => cli::find().err(),
-            Self::Rust => None,
+            Self::Rust | Self::InProcess => None,
+        }
+    }
+
+    /// What a case asks for and this front-end cannot have on this pair, beyond what the pair itself lacks.
+    #[must_use]
+    pub fn unmet(self, case: &Case, pair: Pair) -> Option<&'static str> {
+        match (self, pair.engine) {
+            (Self::InProcess, Some(EngineName::WasmEdge)) => in_process::unmet(case, pair.tier != Tier::Interpreter),
+            (Self::InProcess, _) => in_process::unmet(case, false),
+            _ => None,
         }
     }
 
@@ -133,7 +147,8 @@ impl FrontEnd {
     pub fn run(self, case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
         let mut observed = match self {
             Self::Cli => cli::run(case, pair, stage)?,
-            Self::Rust => rust::run(case, stage)?,
+            Self::Rust => rust::run(case, stage, rust::Way::Run)?,
+            Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
         };
         let root = stage.root();
         for text in [&mut observed.stdout, &mut observed.stderr] {

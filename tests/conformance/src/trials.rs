@@ -24,7 +24,7 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
         let case = Arc::new(case);
         let pairs: &[Pair] = if case.header.any_engine { &[AUTO] } else { &PAIRS };
         for front_end in FRONT_ENDS {
-            if front_end == FrontEnd::Rust && case.header.is_for_cli() {
+            if front_end != FrontEnd::Cli && case.header.is_for_cli() {
                 continue;
             }
             for pair in pairs.iter().copied() {
@@ -97,8 +97,9 @@ fn run(case: &Case, front_end: FrontEnd, pair: Pair) -> Result<()> {
     for round in 0..times {
         let stage = Stage::set(case, pair)?;
         let observed = front_end.run(case, pair, &stage)?;
-        let mut wrong = verdict::differences(case, pair, &observed);
+        let mut wrong = verdict::differences(case, pair, front_end, &observed);
         if pair.unmet(&case.header.requires).is_none()
+            && front_end.unmet(case, pair).is_none()
             && let Err(files) = tree::check(&stage.root(), &case.header.after)
         {
             wrong.extend(files);

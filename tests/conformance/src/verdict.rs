@@ -1,16 +1,16 @@
 //! Expectation against observation: everything that differs, as sentences.
 
 use crate::case::{Case, Expect};
-use crate::front_end::{Observed, Report};
+use crate::front_end::{FrontEnd, Observed, Report};
 use crate::pair::Pair;
 use crate::script;
 use wasmrt_model::{ErrorKind, ExitStatus, Outcome, Trap};
 
 /// What differs from what the case expects on this pair; empty when all is well.
 #[must_use]
-pub fn differences(case: &Case, pair: Pair, observed: &Observed) -> Vec<String> {
+pub fn differences(case: &Case, pair: Pair, front_end: FrontEnd, observed: &Observed) -> Vec<String> {
     let expect = &case.header.expect;
-    if let Some(control) = pair.unmet(&case.header.requires) {
+    if let Some(control) = pair.unmet(&case.header.requires).or_else(|| front_end.unmet(case, pair)) {
         return refused_as_unsupported(control, observed);
     }
     if expect.killed {

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-wasmtime", &["wasmrt-model"]),
     ("wasmrt-runtime", &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime"]),
     ("wasm-run", &["wasmrt-model", "wasmrt-runtime"]),
+    ("wasmrt-bench", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-tests", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-spec-tests", &["wasmrt-model", "wasmrt-guard", "wasmrt-wasmedge", "wasmrt-wasmtime"]),
 ];

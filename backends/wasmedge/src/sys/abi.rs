@@ -21,7 +21,7 @@ macro_rules! opaque {
 
 opaque! {
     Configure AstModule Loader Validator Executor Statistics Store Compiler
-    ModuleInstance FunctionInstance FunctionType MemoryInstance GlobalInstance GlobalType CallingFrame
+    ModuleInstance FunctionInstance FunctionType MemoryInstance GlobalInstance GlobalType CallingFrame Async
 }
 
 /// The type of a value. What the bytes mean is the library's business: equal types may have different ones.
@@ -157,7 +157,13 @@ functions! {
         (*mut Executor, *mut *mut ModuleInstance, *mut Store, *const AstModule) -> Status;
     executor_invoke = "WasmEdge_ExecutorInvoke"
         (*mut Executor, *const FunctionInstance, *const Value, u32, *mut Value, u32) -> Status;
+    executor_async_invoke =
+        "WasmEdge_ExecutorAsyncInvoke" (*mut Executor, *const FunctionInstance, *const Value, u32) -> *mut Async;
     executor_delete = "WasmEdge_ExecutorDelete" (*mut Executor);
+
+    async_wait = "WasmEdge_AsyncWait" (*const Async);
+    async_cancel = "WasmEdge_AsyncCancel" (*mut Async);
+    async_delete = "WasmEdge_AsyncDelete" (*mut Async);
 
     function_type_create = "WasmEdge_FunctionTypeCreate"
         (*const ValType, u32, *const ValType, u32) -> *mut FunctionType;

@@ -3,7 +3,8 @@
 //! Owns the contexts in the order in which they may go, and every call into the guest. What a code means is decided elsewhere.
 
 use super::abi::{self, Status, Str, ValType};
-use super::host::{Host, Import, low_bits, make_function};
+use super::host::{Host, Import, PAGE_BYTES, low_bits, make_function};
+use super::interrupt::{Armed, ExecutorInterrupter};
 use super::native::Turn;
 use super::{Code, Library, Module, Owned, Settings};
 use std::cell::RefCell;
@@ -37,6 +38,8 @@ impl From<Code> for Stopped {
 #[derive(Debug)]
 pub(crate) struct Guest {
     functions: HashMap<String, Function>,
+    globals: Vec<Global>,
+    interrupter: Option<Armed>,
     instance: Owned<abi::ModuleInstance>,
     probe: Option<Probe>,
     _host_modules: Vec<Owned<abi::ModuleInstance>>,
@@ -54,6 +57,19 @@ pub(crate) struct Guest {
 struct Function {
     raw: NonNull<abi::FunctionInstance>,
     signature: FunctionType,
+}
+
+// SAFETY: WasmEdge keeps no thread's own state between calls of an interpreter, and documents that a function may be invoked from another thread
+// than the one that made its instance. Every pointer and every `Rc` in here is reached through this one owner, so all of them move together; what
+// may be shared with other threads, the interrupter, holds none of them.
+unsafe impl Send for Guest {}
+
+/// An exported global of a number type. The pointer is good for as long as the instance.
+#[derive(Debug)]
+struct Global {
+    name: String,
+    raw: NonNull<abi::GlobalInstance>,
+    value_type: ValueType,
 }
 
 /// The guest's own memories, in order, exported or not. The pointers are good for as long as the instance.
@@ -108,6 +124,8 @@ impl Guest {
         Code::check(status)?;
         Ok(Self {
             functions: HashMap::new(),
+            globals: Vec::new(),
+            interrupter: None,
             instance: instance?,
             probe: None,
             _host_modules: host_modules,
@@ -183,29 +201,67 @@ impl Guest {
     }
 
     /// The value of an exported global of a number type.
-    pub(crate) fn global(&self, name: &str) -> Option<Value> {
-        let global = self.find_global(name)?;
-        let value_type = self.global_type(global)?;
+    pub(crate) fn global(&mut self, name: &str) -> Option<Value> {
+        let (raw, value_type) = self.find_global(name)?;
         // SAFETY: the global belongs to our instance.
-        let value = unsafe { (self.library.functions.global_get)(global.as_ptr()) };
+        let value = unsafe { (self.library.functions.global_get)(raw.as_ptr()) };
         Value::from_bits(value_type, low_bits(value.bits, value_type))
     }
 
     /// Sets an exported global. False unless it is mutable and of this type.
     pub(crate) fn set_global(&mut self, name: &str, value: Value) -> bool {
-        let Some(global) = self.find_global(name) else { return false };
-        if self.global_type(global) != Some(value.value_type()) {
+        let Some((raw, value_type)) = self.find_global(name) else { return false };
+        if value_type != value.value_type() {
             return false;
         }
         let value = self.library.types.value(value);
         // SAFETY: the global belongs to our instance. WasmEdge refuses to set an immutable one.
-        let status = unsafe { (self.library.functions.global_set)(global.as_ptr(), value) };
+        let status = unsafe { (self.library.functions.global_set)(raw.as_ptr(), value) };
         status == Status::SUCCESS
     }
 
-    fn find_global(&self, name: &str) -> Option<NonNull<abi::GlobalInstance>> {
+    /// The bytes of an exported memory as it is now.
+    pub(crate) fn memory(&mut self, name: &str) -> Option<&mut [u8]> {
+        let functions = &self.library.functions;
         // SAFETY: the instance is live, the name readable for the time of the call.
-        NonNull::new(unsafe { (self.library.functions.instance_find_global)(self.instance.as_ptr(), Str::new(name)) })
+        let memory = unsafe { (functions.instance_find_memory)(self.instance.as_ptr(), Str::new(name)) };
+        let memory = NonNull::new(memory)?;
+        // SAFETY: the memory belongs to our instance.
+        let pages = unsafe { (functions.memory_pages)(memory.as_ptr()) };
+        let length = usize::try_from(pages).ok()?.checked_mul(PAGE_BYTES)?;
+        if length == 0 {
+            return Some(&mut []);
+        }
+        // SAFETY: as above. One byte is asked for, because the whole of 4 GiB does not fit the parameter.
+        let start = NonNull::new(unsafe { (functions.memory_pointer)(memory.as_ptr(), 0, 1) })?;
+        // SAFETY: the library keeps `length` bytes mapped at `start` until the guest runs, and as long as the slice lives nobody can make it run.
+        Some(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), length) })
+    }
+
+    /// What ends a call of this guest from another thread. None for native code, which was made without checks for that.
+    pub(crate) fn interrupter(&mut self) -> Option<Result<Arc<ExecutorInterrupter>, Code>> {
+        if self.settings.native {
+            return None;
+        }
+        if self.interrupter.is_none() {
+            match ExecutorInterrupter::of(self.library, &self.executor) {
+                Ok(armed) => self.interrupter = Some(armed),
+                Err(code) => return Some(Err(code)),
+            }
+        }
+        self.interrupter.as_ref().map(|armed| Ok(armed.share()))
+    }
+
+    fn find_global(&mut self, name: &str) -> Option<(NonNull<abi::GlobalInstance>, ValueType)> {
+        if let Some(known) = self.globals.iter().find(|known| known.name == name) {
+            return Some((known.raw, known.value_type));
+        }
+        // SAFETY: the instance is live, the name readable for the time of the call.
+        let raw = unsafe { (self.library.functions.instance_find_global)(self.instance.as_ptr(), Str::new(name)) };
+        let raw = NonNull::new(raw)?;
+        let value_type = self.global_type(raw)?;
+        self.globals.push(Global { name: name.to_owned(), raw, value_type });
+        Some((raw, value_type))
     }
 
     fn global_type(&self, global: NonNull<abi::GlobalInstance>) -> Option<ValueType> {

@@ -4,6 +4,9 @@ use super::*;
 use std::fs::{self, File};
 use wasmrt_model::ErrorKind;
 
+const PLACE: crate::config::Place =
+    crate::config::Place { stack: crate::config::WASM_STACK_BYTES, interruptible: false };
+
 const ANSWER: &str = r#"(module (memory (export "memory") 1) (data (i32.const 4) "*") (func (export "run") (result i32) (i32.load8_u (i32.const 4))))"#;
 
 /// Compiles to a file, deletes the file and loads what its descriptor still holds.
@@ -94,7 +97,7 @@ fn an_artifact_of_another_version_is_rejected() {
 
 #[test]
 fn an_artifact_for_another_cpu_is_rejected() {
-    let mut config = crate::config::compiling(crate::config::WASM_STACK_BYTES, crate::config::Effort::Optimized, false);
+    let mut config = crate::config::compiling(PLACE, crate::config::Effort::Optimized, false);
     let other = if cfg!(target_arch = "x86_64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
     // Only the compilers for this machine are built in, so foreign code is this machine's with another name on it.
     assert!(config.target(other).is_err() || wasmtime::Engine::new(&config).is_err());
@@ -108,7 +111,7 @@ fn an_artifact_for_another_cpu_is_rejected() {
 
 #[test]
 fn an_artifact_made_with_other_flags_is_rejected() {
-    let mut config = crate::config::compiling(crate::config::WASM_STACK_BYTES, crate::config::Effort::Optimized, false);
+    let mut config = crate::config::compiling(PLACE, crate::config::Effort::Optimized, false);
     config.consume_fuel(true);
     let foreign = wasmtime::Engine::new(&config).unwrap().precompile_module(&wasm(ANSWER)).unwrap();
     assert_eq!(load_bytes(&foreign).unwrap_err().kind(), ErrorKind::Internal);
@@ -138,4 +141,20 @@ fn the_version_is_that_of_the_lock_file() {
     let mut lines = lock.lines().skip_while(|line| *line != "name = \"wasmtime\"");
     assert_eq!(lines.nth(1), Some(format!("version = \"{}\"", crate::config::VERSION).as_str()));
     assert_eq!(engine().capabilities().version, crate::config::VERSION);
+}
+
+/// Code for guests in the caller's process has checks for interruptions; taking the one for the other would lose the deadline.
+#[test]
+fn code_for_the_callers_process_is_of_a_kind_of_its_own() {
+    let options = CompileOptions { tier: Tier::Optimized, optimize: None };
+    let (own, within) = (engine(), WasmtimeEngine::in_process().unwrap());
+    assert_ne!(own.fingerprint(options), within.fingerprint(options));
+    let directory = tempfile::tempdir().unwrap();
+    let wasm = wat::parse_str(ANSWER).unwrap();
+    for (makes, takes) in [(&own, &within), (&within, &own)] {
+        let path = directory.path().join(if std::ptr::eq(makes, &own) { "own" } else { "within" });
+        makes.compile(&wasm, options, &path).unwrap();
+        assert!(makes.load(Code::Artifact(File::open(&path).unwrap())).is_ok());
+        assert!(takes.load(Code::Artifact(File::open(&path).unwrap())).is_err());
+    }
 }

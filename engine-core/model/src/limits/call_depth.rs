@@ -10,6 +10,13 @@ use crate::units::{Bytes, Count};
 /// What holds when nothing was asked for: it fits the stack of a worker on every engine.
 pub const DEFAULT: Limit<Count> = Limit::At(Count(32_768));
 
+/// What holds inside the caller's process when nothing was asked for: there the stack is the caller's, and small. An engine that puts guest
+/// frames on it may reach its end earlier, with the same trap.
+pub const IN_PROCESS: Limit<Count> = Limit::At(Count(4096));
+
+/// The most that can be asked for inside the caller's process. What frames take besides the stack is the caller's memory.
+pub const MOST_IN_PROCESS: Limit<Count> = DEFAULT;
+
 /// The smallest value that makes sense.
 pub const MINIMUM: Count = Count(1);
 

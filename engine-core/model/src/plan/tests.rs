@@ -61,6 +61,43 @@ fn what_cannot_be_enforced_is_unsupported() {
 }
 
 #[test]
+fn what_does_not_hold_in_the_callers_process_is_refused_by_name() {
+    let all = Enforcement { network: true, in_process: true };
+    let interprets = Capabilities { in_process: vec![Tier::Interpreter], ..interpreting_engine() };
+    let compiles = Capabilities { in_process: vec![Tier::Optimized], ..compiling_engine() };
+    let plan = |engine: &Capabilities, ceiling: &Ceiling, fields: &str| {
+        let spec = RunSpec::from_json(&format!(r#"{{"isolation": "in-process" {fields}}}"#)).unwrap();
+        resolve(&spec, engine, all, ceiling, &|_| None)
+    };
+    let free = Ceiling::default();
+    for fields in [
+        r#", "limits": {"cpu_time": 1}"#,
+        r#", "limits": {"compile_time": 1}"#,
+        r#", "limits": {"call_depth": 32769}"#,
+        r#", "limits": {"call_depth": "unlimited"}"#,
+    ] {
+        for engine in [&interprets, &compiles] {
+            assert_eq!(plan(engine, &free, fields).unwrap_err().kind(), ErrorKind::Unsupported, "{fields}");
+        }
+    }
+    // A ceiling that cannot be kept to is no ceiling.
+    for limits in [
+        Limits { cpu_time: Limit::At(crate::units::Span(std::time::Duration::from_secs(1))), ..Limits::UNLIMITED },
+        Limits { compile_time: Limit::At(crate::units::Span(std::time::Duration::from_secs(1))), ..Limits::UNLIMITED },
+    ] {
+        let ceiling = Ceiling { limits, ..Ceiling::default() };
+        assert_eq!(plan(&compiles, &ceiling, "").unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    for fields in [r#", "aot": "always""#, r#", "optimize": 2"#] {
+        assert_eq!(plan(&interprets, &free, fields).unwrap_err().kind(), ErrorKind::Unsupported, "{fields}");
+        assert!(plan(&compiles, &free, fields).is_ok());
+    }
+    let plan = plan(&compiles, &free, "").unwrap();
+    assert_eq!(plan.limits().call_depth, Limit::At(Count(4096)));
+    assert_eq!((plan.limits().compile_time, plan.limits().cpu_time), (Limit::Unlimited, Limit::Unlimited));
+}
+
+#[test]
 fn what_makes_no_sense_is_invalid() {
     for json in [
         r#"{"args": ["a\u0000b"]}"#,

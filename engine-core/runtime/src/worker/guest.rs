@@ -2,14 +2,13 @@
 
 use super::confine::Wall;
 use super::report::Report;
+use crate::gauge::Gauge;
 use std::os::fd::AsFd;
 use wasmrt_guard::{Exhausted, Meters};
 use wasmrt_host::{Host, Refusals, Resources};
 use wasmrt_model::backend::{Code, Ending, ImportedFunction, WasmEngine, WasmInstance};
-use wasmrt_model::units::Count;
 use wasmrt_model::{
-    Entry, Error, ErrorKind, ExitStatus, Limit, LimitKind, Limits, ModuleInfo, OsSandbox, RunPlan, Trap, TrapKind,
-    Value,
+    Entry, Error, ErrorKind, ExitStatus, LimitKind, ModuleInfo, OsSandbox, RunPlan, Trap, TrapKind, Value,
 };
 
 /// Everything that a worker needs to run a guest; made before the fork.
@@ -77,7 +76,8 @@ pub(crate) fn entry_call(entry: &Entry, info: &ModuleInfo) -> Result<Call, Error
 
 /// Runs the guest to its end.
 pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
-    let gauge = Gauge { meters: work.meters, limits: *work.plan.limits() };
+    let limits = work.plan.limits();
+    let gauge = Gauge::new(work.meters, limits.fuel, limits.call_depth);
     let (mut instance, refusals) = match instantiate(work) {
         Ok(started) => started,
         Err(ending) => return Report::of(ending),
@@ -126,7 +126,7 @@ fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals),
 /// What was the start section, then `_initialize` of a reactor, then the call.
 fn enter(instance: &mut dyn WasmInstance, gauge: &Gauge<'_>, call: &Call) -> Result<Vec<Value>, Ending> {
     gauge.fill(instance)?;
-    if let Some(start) = gauge.meters.and_then(Meters::start) {
+    if let Some(start) = gauge.start() {
         gauge.allow_depth(instance)?;
         instance.call(start, &[])?;
     }
@@ -136,59 +136,4 @@ fn enter(instance: &mut dyn WasmInstance, gauge: &Gauge<'_>, call: &Call) -> Res
     }
     gauge.allow_depth(instance)?;
     instance.call(&call.export, &call.args)
-}
-
-/// The meters that the guard put into the module, read and set from outside.
-struct Gauge<'a> {
-    meters: Option<&'a Meters>,
-    limits: Limits,
-}
-
-impl Gauge<'_> {
-    fn fuel_limit(&self) -> i64 {
-        bound_as_i64(self.limits.fuel)
-    }
-
-    /// Gives the guest its fuel.
-    fn fill(&self, instance: &mut dyn WasmInstance) -> Result<(), Error> {
-        self.set(instance, self.meters.and_then(Meters::fuel), self.fuel_limit())
-    }
-
-    /// Gives the next call its depth.
-    fn allow_depth(&self, instance: &mut dyn WasmInstance) -> Result<(), Error> {
-        self.set(instance, self.meters.and_then(Meters::depth), bound_as_i64(self.limits.call_depth))
-    }
-
-    fn set(&self, instance: &mut dyn WasmInstance, meter: Option<&str>, value: i64) -> Result<(), Error> {
-        match meter {
-            Some(name) if !instance.set_global(name, Value::I64(value)) => {
-                Err(Error::new(ErrorKind::Internal, "the engine does not show the module's meters"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn read(instance: &mut dyn WasmInstance, meter: Option<&str>) -> Option<i64> {
-        match instance.global(meter?) {
-            Some(Value::I64(left)) => Some(left),
-            _ => None,
-        }
-    }
-
-    /// How the meters ended the guest, if they did.
-    fn exhausted(&self, instance: &mut dyn WasmInstance) -> Option<Exhausted> {
-        let meters = self.meters?;
-        let fuel = Self::read(instance, meters.fuel());
-        let depth = Self::read(instance, meters.depth());
-        meters.exhausted(fuel, depth)
-    }
-
-    fn fuel_used(&self, instance: &mut dyn WasmInstance) -> Option<u64> {
-        let left = Self::read(instance, self.meters?.fuel())?;
-        u64::try_from(self.fuel_limit().saturating_sub(left.max(0))).ok()
-    }
-}
-
-fn bound_as_i64(limit: Limit<Count>) -> i64 {
-    limit.bound().and_then(|count| i64::try_from(count.0).ok()).unwrap_or(i64::MAX)
 }

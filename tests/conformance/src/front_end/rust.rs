@@ -1,7 +1,7 @@
 //! The front-end `rust`: the crate wasmrt-runtime, as embedders call it. Since it forks, and refuses to in a process with several
 //! threads, the harness executes itself with a hidden argument and calls it there.
 
-use super::{Observed, Report, Stage, read_report, started};
+use super::{Observed, Report, Stage, in_process, read_report, started};
 use crate::Result;
 use crate::case::{Case, Stdin};
 use serde_json::json;
@@ -12,10 +12,21 @@ use std::process::Command;
 use wasmrt_model::RunSpec;
 use wasmrt_runtime::{RunOptions, Runtime, RuntimeConfig};
 
-/// The argument that makes the harness a child. What follows: the directory of the spec, the module, how many runs.
+/// The argument that makes the harness a child. What follows: the directory of the spec, the module, how many runs, and which way.
 pub const CHILD_ARGUMENT: &str = "--run-one-case-as-a-child";
 
-pub(super) fn run(case: &Case, stage: &Stage) -> Result<Observed> {
+/// How the runtime is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// For a run.
+    Run,
+    /// For an instance in the child's own process.
+    Instance,
+}
+
+const INSTANCE: &str = "instance";
+
+pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut spec = stage.spec.clone();
     let mut stdio = spec.remove("stdio").unwrap_or_else(|| json!({}));
@@ -30,11 +41,15 @@ pub(super) fn run(case: &Case, stage: &Stage) -> Result<Observed> {
         }
     }
     spec.insert("stdio".to_owned(), stdio);
+    if way == Way::Instance {
+        in_process::adapt(&mut spec);
+    }
     let text = serde_json::to_string(&spec).map_err(|error| error.to_string())?;
     std::fs::write(stage.beside("spec.json"), text).map_err(|error| error.to_string())?;
 
     let mut command = Command::new(program);
     command.arg(CHILD_ARGUMENT).arg(stage.directory.path()).arg(&stage.module).arg(case.header.times.to_string());
+    command.arg(if way == Way::Instance { INSTANCE } else { "run" });
     let ended = started(command, case, stage, None)?;
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     if !ended.status.success() {
@@ -63,7 +78,7 @@ pub(super) fn run(case: &Case, stage: &Stage) -> Result<Observed> {
 /// What kept it from calling the runtime at all, and what the runs left behind in this process.
 pub fn child(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or("an argument is missing");
-    let (directory, module, times) = (next()?, next()?, next()?);
+    let (directory, module, times, way) = (next()?, next()?, next()?, next()?);
     let directory = Path::new(&directory);
     let io = |error: std::io::Error| error.to_string();
     let spec = std::fs::read_to_string(directory.join("spec.json")).map_err(io)?;
@@ -71,7 +86,10 @@ pub fn child(mut args: impl Iterator<Item = String>) -> Result<()> {
     let runtime = Runtime::new(RuntimeConfig::default());
     let mut descriptors = None;
     for _ in 0..times.parse::<u32>().map_err(|error| error.to_string())? {
-        let run = RunSpec::from_json(&spec).and_then(|spec| runtime.run(&bytes, &spec, RunOptions::default()));
+        let run = RunSpec::from_json(&spec).and_then(|spec| match way.as_str() {
+            INSTANCE => in_process::run(&runtime, &bytes, spec),
+            _ => runtime.run(&bytes, &spec, RunOptions::default()),
+        });
         let report = match run {
             Ok(outcome) => {
                 for (name, captured) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
