@@ -67,7 +67,10 @@ fn call_of(entry: &Entry, instance: &Instance) -> Result<(String, Vec<Value>), E
         _ => None,
     });
     let missing = |what: &str| Error::new(ErrorKind::MissingExport, format!("'{name}' {what}"));
-    let signature = signature.last().ok_or_else(|| missing("is not exported"))?;
+    let signature = signature.last().ok_or_else(|| {
+        let offered: Vec<&str> = instance.exports().iter().map(|export| export.name.as_str()).collect();
+        missing("is not exported").with_hint(format!("there are {}", offered.join(", ")))
+    })?;
     if *entry == Entry::Start && signature != FunctionType::default() {
         return Err(missing("takes or returns something"));
     }
