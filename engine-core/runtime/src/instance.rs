@@ -453,10 +453,9 @@ impl Instance {
         self.watch.begin(&self.calls, started, wall_time);
         let worked = work(guest, &gauge);
         let ended_by = self.calls.finish();
-        let mut usage = CallUsage::default();
-        usage.wall_time = started.elapsed();
+        let wall_time = started.elapsed();
         let left = gauge.fuel_left(guest);
-        usage.fuel = left.and_then(|left| gauge.used(left));
+        let usage = CallUsage { wall_time, fuel: left.and_then(|left| gauge.used(left)) };
         let exhausted = match &worked {
             // Only fuel may run out under a call that returns.
             Ok(_) => left.filter(|left| *left < 0).map(|_| Exhausted::Fuel),
