@@ -5,6 +5,7 @@ use crate::imports::{number, number_type, wasm_value};
 use crate::interrupt::{self, EpochInterrupter, Interruption};
 use crate::stack;
 use crate::trap;
+use crate::typed::{Typed, typed};
 use crate::walls::{PAGE_BYTES, Walls};
 use std::sync::Arc;
 use wasmrt_model::backend::{Ending, HostFunctions, Interrupter, WasmInstance};
@@ -61,6 +62,8 @@ struct Callee {
     func: Func,
     params: Vec<ValueType>,
     results: usize,
+    /// The quick way to call it, if there is one.
+    typed: Option<Typed>,
 }
 
 impl WasmtimeInstance {
@@ -94,7 +97,8 @@ impl WasmtimeInstance {
         let results: Option<Vec<_>> = numbers(&mut signature.results());
         match (params, results) {
             (Some(params), Some(results)) => {
-                Ok(Callee { export: export.to_owned(), func, params, results: results.len() })
+                let typed = typed(&func, &self.store, &params, &results);
+                Ok(Callee { export: export.to_owned(), func, params, results: results.len(), typed })
             }
             _ => Err(invalid(format!(
                 "'{export}' takes or returns vectors or references, which do not cross to the host"
@@ -131,6 +135,12 @@ impl WasmInstance for WasmtimeInstance {
         stack::ensure(self.place.stack)?;
         if self.place.interruptible && !interrupt::arm(&mut self.store) {
             return Err(Ending::Interrupted);
+        }
+        if let Some(typed) = &callee.typed {
+            return match typed.call(&mut self.store, args) {
+                Ok(result) => Ok(result.into_iter().collect()),
+                Err(error) => Err(trap::ending(error, &mut self.store)),
+            };
         }
         self.results.clear();
         self.results.resize(callee.results, Val::I32(0));

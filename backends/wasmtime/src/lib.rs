@@ -16,6 +16,7 @@ pub mod linking;
 mod module;
 mod stack;
 mod trap;
+mod typed;
 mod walls;
 
 #[cfg(test)]

@@ -57,10 +57,20 @@ impl<'a> Gauge<'a> {
         meters.exhausted(fuel, depth)
     }
 
+    /// What is left of the fuel; negative when more was used than there was. None when fuel is not metered.
+    pub(crate) fn fuel_left(&self, instance: &mut dyn WasmInstance) -> Option<i64> {
+        Self::read(instance, self.meters?.fuel())
+    }
+
+    /// What was used, when this is left.
+    pub(crate) fn used(&self, left: i64) -> Option<u64> {
+        u64::try_from(self.fuel.saturating_sub(left.max(0))).ok()
+    }
+
     /// What was used since it was filled. None when fuel is not metered.
     pub(crate) fn fuel_used(&self, instance: &mut dyn WasmInstance) -> Option<u64> {
-        let left = Self::read(instance, self.meters?.fuel())?;
-        u64::try_from(self.fuel.saturating_sub(left.max(0))).ok()
+        let left = self.fuel_left(instance)?;
+        self.used(left)
     }
 }
 

@@ -453,13 +453,13 @@ impl Instance {
         self.watch.begin(&self.calls, started, wall_time);
         let worked = work(guest, &gauge);
         let ended_by = self.calls.finish();
-        let mut usage = CallUsage::default();
-        usage.wall_time = started.elapsed();
-        usage.fuel = gauge.fuel_used(guest);
-        let exhausted = match (&worked, usage.fuel) {
+        let wall_time = started.elapsed();
+        let left = gauge.fuel_left(guest);
+        let usage = CallUsage { wall_time, fuel: left.and_then(|left| gauge.used(left)) };
+        let exhausted = match &worked {
             // Only fuel may run out under a call that returns.
-            (Ok(_), None) => None,
-            _ => gauge.exhausted(guest),
+            Ok(_) => left.filter(|left| *left < 0).map(|_| Exhausted::Fuel),
+            Err(_) => gauge.exhausted(guest),
         };
         let end = self.conclude(worked, ended_by, exhausted)?;
         if let CallEnd::Ended(status) = &end {

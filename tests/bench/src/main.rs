@@ -56,7 +56,7 @@ fn call(mut instance: Instance, export: &'static str, limits: CallLimits) -> Wor
 
 fn main() -> Result<(), Box<dyn Error>> {
     let engine = wasmtime::Engine::default();
-    let module = wasmtime::Module::new(&engine, GUEST)?;
+    let module = wasmtime::Module::new(&engine, wat::parse_str(GUEST)?)?;
     let mut linker = wasmtime::Linker::new(&engine);
     linker.func_wrap("env", "f", |value: i32| value)?;
     let mut store = wasmtime::Store::new(&engine, ());

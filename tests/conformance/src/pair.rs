@@ -29,12 +29,15 @@ pub const PAIRS: [Pair; 3] = [
     Pair { name: "wasmtime", engine: Some(EngineName::Wasmtime), tier: Tier::Optimized },
 ];
 
+/// A requirement of cases that are about the guest's own process: its stack, its privileges. They are not run in the caller's.
+pub const OWN_PROCESS: &str = "own-process";
+
 /// Whatever wasmrt chooses.
 pub const AUTO: Pair = Pair { name: "auto", engine: None, tier: Tier::Optimized };
 
 /// What wasmrt as a whole can do, beyond its engines. A requirement that stands here with `false` is expected to be refused as
 /// unsupported on every engine; turn it to `true` with the change that brings the ability.
-const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", false), ("in-process", false)];
+const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", false), (OWN_PROCESS, true)];
 
 impl Pair {
     /// Asks for this pair in a spec.

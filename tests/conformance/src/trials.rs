@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::front_end::{FRONT_ENDS, FrontEnd, Observed, Report, Stage};
-use crate::pair::{AUTO, PAIRS, Pair, is_required, machine_lacks};
+use crate::pair::{AUTO, OWN_PROCESS, PAIRS, Pair, is_required, machine_lacks};
 use crate::{Result, tree, verdict};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
         let pairs: &[Pair] = if case.header.any_engine { &[AUTO] } else { &PAIRS };
         for front_end in FRONT_ENDS {
             if front_end != FrontEnd::Cli && case.header.is_for_cli() {
+                continue;
+            }
+            if front_end == FrontEnd::InProcess && case.header.requires.iter().any(|name| name == OWN_PROCESS) {
                 continue;
             }
             for pair in pairs.iter().copied() {

@@ -122,10 +122,10 @@ fn many_deadlines_at_once_end_the_right_guests() {
     for engine in engines() {
         let mut instances: Vec<_> = (0..6).map(|_| room.make(engine, "", LOOPS)).collect();
         std::thread::scope(|scope| {
-            for (index, instance) in instances.iter_mut().enumerate() {
+            for (index, instance) in (0u64..).zip(&mut instances) {
                 scope.spawn(move || {
                     for round in 0..20u64 {
-                        if (round + index as u64) % 3 == 0 {
+                        if (round + index).is_multiple_of(3) {
                             let limits = CallLimits::default().with_wall_time(Duration::from_millis(2 + round));
                             let ended = instance.call("spin", &[], limits).unwrap();
                             assert_eq!(limit_of(&ended), Some(LimitKind::WallTime));

@@ -62,12 +62,15 @@ fn call_of(entry: &Entry, instance: &Instance) -> Result<(String, Vec<Value>), E
         _ => ("_start", &[]),
     };
     let exports = instance.exports().iter().filter(|export| export.name == name);
-    let signature = exports.filter_map(|export| match &export.extern_type {
+    let mut signatures = exports.filter_map(|export| match &export.extern_type {
         wasmrt_model::module::ExternType::Function(signature) => Some(signature.clone()),
         _ => None,
     });
     let missing = |what: &str| Error::new(ErrorKind::MissingExport, format!("'{name}' {what}"));
-    let signature = signature.last().ok_or_else(|| missing("is not exported"))?;
+    let signature = signatures.next().ok_or_else(|| {
+        let offered: Vec<&str> = instance.exports().iter().map(|export| export.name.as_str()).collect();
+        missing("is not exported").with_hint(format!("there are {}", offered.join(", ")))
+    })?;
     if *entry == Entry::Start && signature != FunctionType::default() {
         return Err(missing("takes or returns something"));
     }
