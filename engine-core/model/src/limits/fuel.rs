@@ -1,6 +1,6 @@
 //! Fuel: how much the guest may execute, counted by injected code from one cost table, the same on every engine and tier.
 //!
-//! Running out ends the guest. Not covered: time spent inside host functions.
+//! In the caller's process it holds for each call. Running out ends the guest. Not covered: time spent inside host functions.
 
 use super::Limit;
 use crate::units::Count;

@@ -1,6 +1,6 @@
 //! Wall-clock time of the run: from the start of the worker, whatever the guest does or waits for.
 //!
-//! Passing it ends the guest. Not covered: compiling before the run (compile_time).
+//! In the caller's process: of each call. Passing it ends the guest. Not covered: compiling before the run (compile_time).
 
 use super::Limit;
 use crate::units::Span;

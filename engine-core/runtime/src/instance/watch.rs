@@ -15,6 +15,9 @@ use wasmrt_model::{Error, ErrorKind, Result};
 /// Later than any deadline.
 const NEVER: u64 = u64::MAX;
 
+/// So many instances are watched before any is looked for that is gone.
+const LEAST_ROOM: usize = 64;
+
 /// The lowest bits of [`Calls::state`]; the others are the call's number.
 const PHASE_BITS: u32 = 2;
 const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
@@ -157,6 +160,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Watched {
     calls: Vec<Weak<Calls>>,
+    /// How many there may be before those that are gone are looked for.
+    room: usize,
     /// Whether the thread has been started.
     started: bool,
     /// Whether it is to end.
@@ -181,6 +186,11 @@ impl Watch {
                     .with_source(source)
             })?;
             watched.started = true;
+        }
+        // The thread forgets what is gone when it looks; with distant deadlines that may be long after.
+        if watched.calls.len() >= watched.room {
+            watched.calls.retain(|calls| calls.strong_count() > 0);
+            watched.room = watched.calls.len().saturating_mul(2).max(LEAST_ROOM);
         }
         watched.calls.push(Arc::downgrade(calls));
         Ok(())
@@ -247,4 +257,57 @@ fn since_base(instant: Instant) -> u64 {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_for_one_call_does_not_reach_the_next() {
+        let calls = Calls::new();
+        assert!(!calls.cancel());
+        calls.begin(NEVER);
+        assert_eq!(calls.finish(), None);
+        // Late: the call that the state was read of is over, and another one runs.
+        calls.begin(5);
+        let seen = calls.state.load(Ordering::SeqCst);
+        assert_eq!(calls.finish(), None);
+        calls.begin(NEVER);
+        assert!(!calls.end(&Means::default(), seen, EXPIRED));
+        assert_eq!(calls.finish(), None);
+        calls.begin(NEVER);
+        assert!(calls.cancel() && !calls.cancel());
+        assert_eq!(calls.finish(), Some(EndedBy::Cancel));
+        assert!(!calls.cancel());
+    }
+
+    #[test]
+    fn a_call_expires_at_its_deadline_and_not_before() {
+        let calls = Calls::new();
+        assert_eq!(calls.expire(100), NEVER);
+        calls.begin(100);
+        assert_eq!(calls.expire(99), 100);
+        assert_eq!(calls.expire(100), NEVER);
+        assert_eq!(calls.finish(), Some(EndedBy::Deadline));
+        calls.begin(NEVER);
+        assert_eq!(calls.expire(NEVER - 1), NEVER);
+        assert_eq!(calls.finish(), None);
+    }
+
+    #[test]
+    fn instances_that_are_gone_are_forgotten_before_any_deadline() {
+        let watch = Watch::new();
+        let stays = Calls::new();
+        watch.add(&stays).unwrap();
+        watch.begin(&stays, Instant::now(), Some(Duration::from_secs(3600)));
+        for _ in 0..10_000 {
+            let calls = Calls::new();
+            watch.add(&calls).unwrap();
+            watch.begin(&calls, Instant::now(), Some(Duration::from_secs(7200)));
+            assert_eq!(calls.finish(), None);
+        }
+        assert!(watch.0.watched().calls.len() <= LEAST_ROOM);
+        assert_eq!(stays.finish(), None);
+    }
 }
