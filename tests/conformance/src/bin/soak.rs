@@ -1,6 +1,7 @@
 //! Runs one guest many times in one process, as an embedder would, and fails when something is left behind: descriptors, children, files
 //! in the cache or the temporary directory, or memory that grows with the number of runs.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use wasmrt_model::{ExitStatus, RunSpec};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match soak() {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("soak: {why}");
+            let _ = writeln!(std::io::stderr(), "soak: {why}");
             ExitCode::FAILURE
         }
     }
@@ -60,7 +61,8 @@ fn soak() -> Result<(), String> {
         once()?;
     }
     let (after, now) = (left(scratch.path())?, resident_kib()?);
-    println!("{engine}: {runs} runs: {before:?}, {resident} KiB resident; then {after:?}, {now} KiB");
+    let line = format!("{engine}: {runs} runs: {before:?}, {resident} KiB resident; then {after:?}, {now} KiB\n");
+    std::io::stdout().write_all(line.as_bytes()).map_err(|error| error.to_string())?;
     if before != after {
         return Err("something is left behind".to_owned());
     }
