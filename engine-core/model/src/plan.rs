@@ -1,7 +1,7 @@
 //! What is ready to run: [`RunPlan`], which only [`resolve`] makes. Holding one means that every control in it is enforced.
 
 use crate::engine::{AotPolicy, Capabilities, EngineName, IsolationLevel};
-use crate::limits::{Limits, output_bytes};
+use crate::limits::{Limit, Limits, output_bytes};
 use crate::network::NetworkPolicy;
 use crate::preopen::{Preopen, normalize_guest_path};
 use crate::spec::{Clock, Entry, Random, RunSpec};
@@ -132,6 +132,13 @@ pub fn resolve(
     }
     let limits = resolve_limits(spec, ceiling)?;
     resolve_tiers(spec, capabilities, enforcement)?;
+    if capabilities.own_stack && limits.call_depth == Limit::Unlimited {
+        return Err(unsupported(
+            "limit call_depth unlimited",
+            &format!("{engine} cannot tell a full stack from other memory, so calls have to be counted"),
+        )
+        .with_hint("give call_depth a number, or take another engine"));
+    }
     if !spec.network.is_denied() {
         if !ceiling.network {
             return Err(Error::new(ErrorKind::Denied, "the ceiling allows no network rules"));

@@ -1,6 +1,6 @@
 //! The engines of this build by name, loaded when they are first asked for.
 
-#[cfg(feature = "wasmtime")]
+#[cfg(any(feature = "wasmtime", feature = "wasmer"))]
 use crate::worker::GUEST_STACK_BYTES;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ impl Registry {
             (EngineName::Wasmtime, || {
                 Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
             }),
+            #[cfg(feature = "wasmer")]
+            (EngineName::Wasmer, || Ok(Arc::new(wasmrt_wasmer::WasmerEngine::with_stack(GUEST_STACK_BYTES)?))),
         ];
         let slot = |(name, load): &(EngineName, Load)| Slot { name: *name, load: *load, loaded: OnceCell::new() };
         Self { slots: loads.iter().map(slot).collect() }

@@ -51,16 +51,29 @@ fn only_named_host_variables_are_inherited_and_explicit_ones_win() {
 
 #[test]
 fn what_cannot_be_enforced_is_unsupported() {
-    for json in [
-        r#"{"network": {"allow": ["connect=example.com:443"]}}"#,
-        r#"{"isolation": "in-process"}"#,
-    ] {
+    for json in [r#"{"network": {"allow": ["connect=example.com:443"]}}"#, r#"{"isolation": "in-process"}"#] {
         assert_eq!(plan(&RunSpec::from_json(json).unwrap()).unwrap_err().kind(), ErrorKind::Unsupported, "{json}");
     }
     let never = RunSpec { aot: AotPolicy::Never, ..RunSpec::default() };
     assert!(plan(&never).is_ok());
     let error = resolve(&never, &compiling_engine(), Enforcement::NONE, &Ceiling::default(), &|_| None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn an_engine_with_stacks_of_its_own_needs_a_bound_on_calls() {
+    let mut engine = compiling_engine();
+    let resolved = |engine: &Capabilities, json: &str, ceiling: &Ceiling| {
+        resolve(&RunSpec::from_json(json).unwrap(), engine, Enforcement::NONE, ceiling, &|_| None)
+    };
+    let unlimited = r#"{"limits": {"call_depth": "unlimited"}}"#;
+    assert!(resolved(&engine, unlimited, &Ceiling::default()).is_ok());
+    engine.own_stack = true;
+    let error = resolved(&engine, unlimited, &Ceiling::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    for json in ["{}", r#"{"limits": {"call_depth": 1000000}}"#] {
+        assert!(resolved(&engine, json, &Ceiling::default()).unwrap().limits().call_depth != Limit::Unlimited);
+    }
 }
 
 #[test]
