@@ -2,7 +2,7 @@
 #   make demo    installs what is missing, builds release, runs a real program on every engine
 #   make test    runs every test
 # and, for those who work on it:
-#   make lint | guests | bench | spec | install
+#   make lint | guests | bench | test-wasmer | spec | install
 
 CARGO ?= cargo
 # Shared by all checkouts: the engines take minutes to compile, once.
@@ -12,7 +12,7 @@ export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: demo test setup build guests lint bench install clean-guests
+.PHONY: demo test test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -30,6 +30,12 @@ guests: setup
 test: build guests
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
+
+# With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
+test-wasmer: guests
+	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast \
+		--features wasm-run/wasmer,wasmrt-tests/wasmer,wasmrt-wasmer/wasmer \
+		-E 'package(wasmrt-wasmer) | test(/wasmer/) | binary(differential)'
 
 lint:
 	$(CARGO) fmt --all --check

@@ -117,7 +117,7 @@ pub(crate) struct GrantArgs {
 pub(crate) struct EngineArgs {
     /// The engine: auto, wasmedge, wasmtime or wasmer
     ///
-    /// 'auto', the default, takes WasmEdge when it is there and has what the module needs, else wasmtime.
+    /// 'auto', the default, takes WasmEdge when it is there and has what the module needs, else wasmtime, else wasmer.
     #[arg(long, value_name = "NAME", value_parser = values::engine(), hide_possible_values = true)]
     pub(crate) engine: Option<EngineChoice>,
     /// What stands between guest and host: process or in-process

@@ -83,6 +83,13 @@ pub trait WasmModule: Debug + Send + Sync {
         host: Box<dyn HostFunctions>,
     ) -> Result<Box<dyn WasmInstance>, Ending>;
 
+    /// Gives instances made from now on stacks for guest functions of this many bytes. False when guests run on their thread's stack,
+    /// as they do on engines without [`own_stack`](Capabilities::own_stack).
+    fn reserve_stack(&mut self, bytes: u64) -> bool {
+        let _ = bytes;
+        false
+    }
+
     /// Bounds the heap that garbage-collected objects of instances made from now on live in, in bytes. A guest that outgrows it
     /// ends with [`LimitKind::Memory`].
     ///

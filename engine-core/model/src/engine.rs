@@ -45,7 +45,7 @@ impl fmt::Display for EngineName {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EngineChoice {
-    /// WasmEdge if it is there and has what the module needs, else wasmtime.
+    /// WasmEdge if it is there and has what the module needs, else wasmtime, else wasmer.
     #[default]
     Auto,
     /// This one or none.
@@ -172,6 +172,9 @@ pub struct Capabilities {
     pub components: bool,
     /// The tiers that may run inside the caller's process.
     pub in_process: Vec<Tier>,
+    /// Whether guests run on a stack that the engine makes for them, instead of their thread's. It is private memory of the process,
+    /// and running over its end is not always noticed: guests need a bound on their call depth, and a stack to match it.
+    pub own_stack: bool,
 }
 
 impl Capabilities {
@@ -186,6 +189,7 @@ impl Capabilities {
             backtrace: false,
             components: false,
             in_process: Vec::new(),
+            own_stack: false,
         }
     }
 

@@ -139,6 +139,13 @@ pub fn resolve(
     }
     resolve_tiers(spec, capabilities, enforcement)?;
     let mut limits = resolve_limits(spec, ceiling)?;
+    if capabilities.own_stack && limits.call_depth == Limit::Unlimited {
+        return Err(unsupported(
+            "limit call_depth unlimited",
+            &format!("{engine} cannot tell a full stack from other memory, so calls have to be counted"),
+        )
+        .with_hint("give call_depth a number, or take another engine"));
+    }
     if spec.isolation == IsolationLevel::InProcess {
         resolve_in_process(spec, ceiling, &mut limits)?;
     }

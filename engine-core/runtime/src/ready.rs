@@ -285,7 +285,7 @@ fn cached_tiers(engine: &dyn WasmEngine, plan: &RunPlan) -> Vec<Tier> {
         AotPolicy::Auto if engine.capabilities().features(Tier::Interpreter).is_some() && plan.optimize().is_none() => {
             vec![Tier::Optimized, Tier::Baseline]
         }
-        _ => vec![compiled_tier(plan)],
+        _ => vec![compiled_tier(engine, plan)],
     }
 }
 
@@ -294,7 +294,7 @@ fn tier_to_make(engine: &dyn WasmEngine, plan: &RunPlan, module_bytes: usize) ->
     let interprets = engine.capabilities().features(Tier::Interpreter).is_some();
     match plan.aot() {
         _ if !runs_native(engine, plan) => Tier::Interpreter,
-        _ if !interprets => compiled_tier(plan),
+        _ if !interprets => compiled_tier(engine, plan),
         AotPolicy::Never => Tier::Interpreter,
         AotPolicy::Auto if plan.optimize().is_none() => {
             if module_bytes <= AUTO_COMPILE_BYTES {
@@ -303,12 +303,18 @@ fn tier_to_make(engine: &dyn WasmEngine, plan: &RunPlan, module_bytes: usize) ->
                 Tier::Interpreter
             }
         }
-        _ => compiled_tier(plan),
+        _ => compiled_tier(engine, plan),
     }
 }
 
-fn compiled_tier(plan: &RunPlan) -> Tier {
-    if plan.optimize() == Some(0) { Tier::Baseline } else { Tier::Optimized }
+/// Optimized, unless it was asked otherwise or the engine has nothing but a baseline.
+fn compiled_tier(engine: &dyn WasmEngine, plan: &RunPlan) -> Tier {
+    let has = |tier| engine.capabilities().features(tier).is_some();
+    match plan.optimize() {
+        Some(0) => Tier::Baseline,
+        None if has(Tier::Baseline) && !has(Tier::Optimized) => Tier::Baseline,
+        _ => Tier::Optimized,
+    }
 }
 
 /// Whether a guest that could not be compiled may be interpreted: not when it, or the user, is the reason.

@@ -1,7 +1,7 @@
 //! The engines of this build by name, loaded when they are first asked for.
 
 use crate::cache::ArtifactCache;
-#[cfg(feature = "wasmtime")]
+#[cfg(any(feature = "wasmtime", feature = "wasmer"))]
 use crate::worker::GUEST_STACK_BYTES;
 use std::sync::{Arc, OnceLock};
 use wasmrt_model::backend::WasmEngine;
@@ -55,6 +55,8 @@ impl Registry {
             (EngineName::Wasmtime, |_| {
                 Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::with_wasm_stack(GUEST_STACK_BYTES)?))
             }),
+            #[cfg(feature = "wasmer")]
+            (EngineName::Wasmer, |_| Ok(Arc::new(wasmrt_wasmer::WasmerEngine::with_stack(GUEST_STACK_BYTES)?))),
         ])
     }
 

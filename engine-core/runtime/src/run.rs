@@ -53,10 +53,13 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let signals = attention.forward_signals.then(SignalsAsDescriptor::new).transpose();
     let signals = signals.map_err(|source| Error::io("cannot take signals", source))?;
     let cpu_time = plan.limits().cpu_time.bound().map(|span| span.0);
+    let stack_bytes = stack_bytes(&plan);
+    // A stack that the engine makes is private memory like any other; the worker's own is not counted as such.
+    let (thread_stack, own_stack) = if engine.capabilities().own_stack { (0, stack_bytes) } else { (stack_bytes, 0) };
     let setup = WorkerSetup {
-        memory_bytes: memory_cap(&plan, tier, code_bytes),
+        memory_bytes: memory_cap(&plan, tier, code_bytes).map(|cap| cap.saturating_add(own_stack)),
         opens_files: !plan.preopens().is_empty(),
-        guest_stack_bytes: Some(stack_bytes(&plan)),
+        guest_stack_bytes: Some(thread_stack),
         cpu_time,
         own_group: !on_terminal(),
         keep: kept_descriptors(&streams, &code),
@@ -86,6 +89,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
             meters: meters.as_ref(),
             imports: &imports,
             plan: &plan,
+            stack_bytes,
             resources,
             os_sandbox,
         };

@@ -15,5 +15,4 @@
     (f64.add (local.get 2) (f64.add (f64.promote_f32 (local.get 1)) (f64.convert_i64_s (local.get 0)))))
   (func (export "swap") (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
   (func (export "nothing"))
-  (func (export "vector") (param v128))
   (memory (export "memory") 1))

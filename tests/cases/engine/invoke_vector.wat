@@ -1,4 +1,5 @@
 ;;! about = "a vector cannot be given as text"
+;;! requires = ["simd"]
 ;;!
 ;;! [spec.entry.invoke]
 ;;! name = "vector"

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use wasmrt_model::{Capabilities, EngineName, Feature, Tier};
 use wasmrt_runtime::{Runtime, RuntimeConfig};
 
-/// Names, separated by commas, of what must not be lacking: `wasmedge`, `wasmtime`, `guests`, `cli`, `root`.
+/// Names, separated by commas, of what must not be lacking: `wasmedge`, `wasmtime`, `wasmer`, `guests`, `cli`, `root`.
 pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
 
 /// An engine and a way of running.
@@ -23,10 +23,12 @@ pub struct Pair {
 }
 
 /// Every pair.
-pub const PAIRS: [Pair; 3] = [
+pub const PAIRS: &[Pair] = &[
     Pair { name: "wasmedge-interpreter", engine: Some(EngineName::WasmEdge), tier: Tier::Interpreter },
     Pair { name: "wasmedge-aot-o0", engine: Some(EngineName::WasmEdge), tier: Tier::Baseline },
     Pair { name: "wasmtime", engine: Some(EngineName::Wasmtime), tier: Tier::Optimized },
+    #[cfg(feature = "wasmer")]
+    Pair { name: "wasmer", engine: Some(EngineName::Wasmer), tier: Tier::Baseline },
 ];
 
 /// A requirement of cases that are about the guest's own process: its stack, its privileges. They are not run in the caller's.
@@ -38,6 +40,9 @@ pub const AUTO: Pair = Pair { name: "auto", engine: None, tier: Tier::Optimized 
 /// What wasmrt as a whole can do, beyond its engines. A requirement that stands here with `false` is expected to be refused as
 /// unsupported on every engine; turn it to `true` with the change that brings the ability.
 const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", false), (OWN_PROCESS, true)];
+
+/// What some engines can do and others cannot, beyond proposals.
+const LARGE_FRAMES: &str = "large-frames";
 
 impl Pair {
     /// Asks for this pair in a spec.
@@ -73,12 +78,21 @@ impl Pair {
         status(self.engine?)?.as_ref().ok()
     }
 
+    /// Whether the engine takes functions that keep more on the stack than their calls count for. On stacks that an engine makes itself
+    /// they would not be safe.
+    fn takes_large_frames(self) -> bool {
+        !self.capabilities().is_some_and(|capabilities| capabilities.own_stack)
+    }
+
     /// The first requirement that wasmrt does not meet on this pair.
     #[must_use]
     pub fn unmet(self, requires: &[String]) -> Option<&str> {
         requires.iter().map(String::as_str).find(|name| {
             if let Some((_, able)) = ABILITIES.iter().find(|(ability, _)| ability == name) {
                 return !able;
+            }
+            if *name == LARGE_FRAMES {
+                return !self.takes_large_frames();
             }
             match (feature(name), self.capabilities()) {
                 (Some(feature), Some(capabilities)) => {
@@ -104,6 +118,7 @@ pub fn machine_lacks(requires: &[String]) -> crate::Result<Option<&'static str>>
             "root" if !rustix::process::geteuid().is_root() => return Ok(Some("root")),
             "unprivileged" if rustix::process::geteuid().is_root() => return Ok(Some("unprivileged")),
             "root" | "unprivileged" => {}
+            LARGE_FRAMES => {}
             other if feature(other).is_some() || ABILITIES.iter().any(|(ability, _)| *ability == other) => {}
             other => return Err(format!("'{other}' is no proposal, no ability and no property of a machine")),
         }

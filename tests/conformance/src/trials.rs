@@ -22,7 +22,7 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     for case in Case::all(&cases_directory())? {
         let case = Arc::new(case);
-        let pairs: &[Pair] = if case.header.any_engine { &[AUTO] } else { &PAIRS };
+        let pairs: &[Pair] = if case.header.any_engine { &[AUTO] } else { PAIRS };
         for front_end in FRONT_ENDS {
             if front_end != FrontEnd::Cli && case.header.is_for_cli() {
                 continue;
@@ -56,7 +56,7 @@ pub fn differential(arguments: &Arguments) -> Result<Vec<Trial>> {
         if !is_comparable || is_left_out(arguments, &name) {
             continue;
         }
-        let lacking = lacking(&case, FrontEnd::Rust, &PAIRS)?;
+        let lacking = lacking(&case, FrontEnd::Rust, PAIRS)?;
         trials.push(trial(name, lacking, move || compare(&case).map_err(Failed::from)));
     }
     Ok(trials)
@@ -128,7 +128,7 @@ struct Essence {
 
 fn compare(case: &Case) -> Result<()> {
     let mut seen: Vec<(&'static str, Essence)> = Vec::new();
-    for pair in PAIRS {
+    for pair in PAIRS.iter().copied() {
         if pair.unmet(&case.header.requires).is_some() {
             continue;
         }

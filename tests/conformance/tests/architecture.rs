@@ -12,7 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-host", &["wasmrt-model"]),
     ("wasmrt-wasmedge", &["wasmrt-model"]),
     ("wasmrt-wasmtime", &["wasmrt-model"]),
-    ("wasmrt-runtime", &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime"]),
+    ("wasmrt-wasmer", &["wasmrt-model"]),
+    (
+        "wasmrt-runtime",
+        &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime", "wasmrt-wasmer"],
+    ),
     ("wasm-run", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-bench", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-tests", &["wasmrt-model", "wasmrt-runtime"]),
@@ -67,7 +71,7 @@ fn dependencies_point_one_way() {
         let may_use = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no line in this test"));
         for dependency in package.dependencies.iter().filter(|dependency| ours.contains(&dependency.name)) {
             assert!(may_use.contains(dependency.name.as_str()), "{name} must not use {}", dependency.name);
-            let backend = ["wasmrt-wasmedge", "wasmrt-wasmtime"].contains(&dependency.name.as_str());
+            let backend = ["wasmrt-wasmedge", "wasmrt-wasmtime", "wasmrt-wasmer"].contains(&dependency.name.as_str());
             assert!(
                 !backend || name != "wasmrt-runtime" || dependency.optional,
                 "{} must be optional",
@@ -108,7 +112,12 @@ fn unsafe_code_stands_in_its_rooms_alone() {
     }
     for file in opened {
         let room = file.starts_with("backends/wasmedge/src/sys")
-            || ["engine-core/runtime/src/process.rs", "backends/wasmtime/src/engine.rs"].contains(&file.as_str())
+            || [
+                "engine-core/runtime/src/process.rs",
+                "backends/wasmtime/src/engine.rs",
+                "backends/wasmer/src/sys.rs",
+            ]
+            .contains(&file.as_str())
             // Tests that prove an attack, or count allocations, may need it.
             || file.contains("/tests");
         assert!(room, "{file} opens unsafe code");

@@ -98,6 +98,22 @@ fn what_does_not_hold_in_the_callers_process_is_refused_by_name() {
 }
 
 #[test]
+fn an_engine_with_stacks_of_its_own_needs_a_bound_on_calls() {
+    let mut engine = compiling_engine();
+    let resolved = |engine: &Capabilities, json: &str, ceiling: &Ceiling| {
+        resolve(&RunSpec::from_json(json).unwrap(), engine, Enforcement::NONE, ceiling, &|_| None)
+    };
+    let unlimited = r#"{"limits": {"call_depth": "unlimited"}}"#;
+    assert!(resolved(&engine, unlimited, &Ceiling::default()).is_ok());
+    engine.own_stack = true;
+    let error = resolved(&engine, unlimited, &Ceiling::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    for json in ["{}", r#"{"limits": {"call_depth": 1000000}}"#] {
+        assert!(resolved(&engine, json, &Ceiling::default()).unwrap().limits().call_depth != Limit::Unlimited);
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_invalid() {
     for json in [
         r#"{"args": ["a\u0000b"]}"#,

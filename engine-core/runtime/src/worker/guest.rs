@@ -19,6 +19,8 @@ pub(crate) struct GuestWork<'a> {
     pub(crate) meters: Option<&'a Meters>,
     pub(crate) imports: &'a [ImportedFunction],
     pub(crate) plan: &'a RunPlan,
+    /// What its calls may use of a stack, on engines that make one for it.
+    pub(crate) stack_bytes: u64,
     pub(crate) resources: Resources,
     pub(crate) os_sandbox: OsSandbox,
 }
@@ -107,7 +109,7 @@ pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
 }
 
 fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals), Ending> {
-    let GuestWork { engine, code, info, imports, plan, resources, os_sandbox, .. } = work;
+    let GuestWork { engine, code, info, imports, plan, stack_bytes, resources, os_sandbox, .. } = work;
     engine.warm()?;
     let host = Host::new(plan, resources, imports)?;
     let artifact = match &code {
@@ -116,6 +118,12 @@ fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals),
     };
     Wall { preopens: plan.preopens(), artifact }.before_code(os_sandbox)?;
     let mut module = engine.load(code)?;
+    if engine.capabilities().own_stack && !module.reserve_stack(stack_bytes) {
+        let engine = engine.capabilities().engine;
+        let what =
+            format!("{engine} cannot make a stack of {} MiB, which the limit call_depth needs", stack_bytes >> 20);
+        return Err(Error::new(ErrorKind::Unsupported, what).with_hint("set a lower call_depth").into());
+    }
     // A collected heap is memory of the guest too. Engines that cannot bound it do not collect, or stay below the worker's cap.
     module.limit_gc_heap(plan.limits().memory_bytes.bound().map_or(u64::MAX, |bytes| bytes.0));
     Wall::before_guest(os_sandbox)?;

@@ -1,0 +1,114 @@
+//! [`WasmerInstance`]: a running guest, its exports and what it uses.
+
+use crate::imports::{State, number, number_type, wasm_value};
+use crate::sys::Room;
+use crate::trap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmer::{Function, FunctionEnv, Global, Instance, Mutability, Type};
+use wasmrt_model::backend::{Ending, WasmInstance};
+use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
+
+/// 64 KiB, the page that sizes are reported in.
+const PAGE_BYTES: u64 = 1 << 16;
+
+/// An instance in a store of its own.
+#[derive(Debug)]
+pub(crate) struct WasmerInstance {
+    room: Room,
+    instance: Instance,
+    env: FunctionEnv<State>,
+    /// The export that was called last: embedders call the same one over and over.
+    last: Option<Callee>,
+}
+
+/// An exported function that can be called from outside.
+#[derive(Debug)]
+struct Callee {
+    export: String,
+    function: Function,
+    params: Vec<ValueType>,
+}
+
+impl WasmerInstance {
+    pub(crate) fn new(room: Room, instance: Instance, env: FunctionEnv<State>) -> Self {
+        Self { room, instance, env, last: None }
+    }
+
+    /// Finds an exported function whose values can cross.
+    fn callee(&mut self, export: &str) -> Result<Callee, Error> {
+        let invalid = |text: String| Error::new(ErrorKind::InvalidInput, text).with_operation("call export");
+        let function = self
+            .instance
+            .exports
+            .get_function(export)
+            .map_err(|_| invalid(format!("the module exports no function '{export}'")))?
+            .clone();
+        let signature = function.ty(self.room.store());
+        let numbers = |types: &[Type]| types.iter().map(number_type).collect::<Option<Vec<_>>>();
+        match (numbers(signature.params()), numbers(signature.results())) {
+            (Some(params), Some(_)) => Ok(Callee { export: export.to_owned(), function, params }),
+            _ => Err(invalid(format!(
+                "'{export}' takes or returns vectors or references, which do not cross to the host"
+            ))),
+        }
+    }
+
+    fn exported_global(&self, export: &str) -> Option<Global> {
+        self.instance.exports.get_global(export).ok().cloned()
+    }
+}
+
+fn check_arguments(callee: &Callee, args: &[Value]) -> Result<(), Error> {
+    if callee.params.iter().copied().eq(args.iter().map(|arg| arg.value_type())) {
+        return Ok(());
+    }
+    let given: Vec<_> = args.iter().map(|arg| arg.value_type()).collect();
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!(
+            "'{}' takes {} and was given {}",
+            callee.export,
+            FunctionType::new(&callee.params, &[]),
+            FunctionType::new(&given, &[])
+        ),
+    )
+    .with_operation("call export"))
+}
+
+impl WasmInstance for WasmerInstance {
+    fn call(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, Ending> {
+        let callee = match self.last.take() {
+            Some(last) if last.export == export => last,
+            _ => self.callee(export)?,
+        };
+        let callee = self.last.insert(callee);
+        check_arguments(callee, args)?;
+        let params: Vec<wasmer::Value> = args.iter().map(|arg| wasm_value(*arg)).collect();
+        let store = self.room.store();
+        // wasmer panics where it cannot map a stack.
+        match catch_unwind(AssertUnwindSafe(|| callee.function.call(store, &params))) {
+            Ok(Ok(results)) => Ok(results.iter().filter_map(number).collect()),
+            Ok(Err(error)) => Err(trap::ending(error, self.env.as_mut(self.room.store()))),
+            Err(panic) => Err(trap::panicked(ErrorKind::Internal, "call export", &*panic).into()),
+        }
+    }
+
+    fn memory_pages(&mut self) -> u64 {
+        self.room.memory_bytes() / PAGE_BYTES
+    }
+
+    fn global(&mut self, export: &str) -> Option<Value> {
+        number(&self.exported_global(export)?.get(self.room.store()))
+    }
+
+    fn set_global(&mut self, export: &str, value: Value) -> bool {
+        let Some(global) = self.exported_global(export) else {
+            return false;
+        };
+        let store = self.room.store();
+        let global_type = global.ty(store);
+        global_type.mutability == Mutability::Var
+            && number_type(&global_type.ty) == Some(value.value_type())
+            && global.set(store, wasm_value(value)).is_ok()
+    }
+}

@@ -1,0 +1,169 @@
+//! The unsafe side of wasmer: executing an artifact, the memories of an instance as slices, the sizes of guests' stacks.
+//!
+//! What is offered here can be used without care. Nothing of it knows guests, imports or traps.
+#![expect(
+    unsafe_code,
+    reason = "wasmer hands out memories only as pointers, and loading native code is unsafe by nature"
+)]
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wasmer::sys::vm::{
+    MemoryError, MemoryStyle, TableStyle, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
+};
+use wasmer::sys::{BaseTunables, NativeEngineExt, Tunables};
+use wasmer::{DeserializeError, Engine, MemoryType, Module, Store, TableType};
+
+/// The one place where bytes from outside become code. wasmer checks their layout first.
+pub(crate) fn load_artifact(engine: &Engine, bytes: Vec<u8>) -> Result<Module, DeserializeError> {
+    // SAFETY: executing a forged artifact is undefined behaviour. `Code::Artifact` obliges the caller to have checked that its
+    // content is what `compile` wrote, and these bytes are a copy that nobody can change any more.
+    unsafe { Module::deserialize(engine, bytes) }
+}
+
+/// A store whose instance has a stack of its own size and memories that can be looked at.
+///
+/// For one instance: the memories of a second one would be added to those of the first.
+#[derive(Debug)]
+pub(crate) struct Room {
+    store: Store,
+    ground: Ground,
+}
+
+impl Room {
+    /// Room for an instance of a module of this engine, whose calls may use this much stack.
+    pub(crate) fn new(engine: &Engine, stack_bytes: usize) -> Self {
+        let ground = Ground(Arc::new(Plot {
+            base: BaseTunables::new(),
+            vm: VMConfig { wasm_stack_size: Some(stack_bytes) },
+            memories: Mutex::new(Vec::new()),
+        }));
+        let mut engine = engine.clone();
+        engine.set_tunables(ground.clone());
+        Self { store: Store::new(engine), ground }
+    }
+
+    pub(crate) fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The sizes of all memories that the instance made, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let bytes = |linear: &Linear| u64::try_from(linear.get().current_length).unwrap_or(u64::MAX);
+        self.ground.memories().iter().map(bytes).fold(0, u64::saturating_add)
+    }
+
+    /// The memories, for host functions that live in the same store.
+    pub(crate) fn memories(&self) -> Memories {
+        Memories(self.ground.clone())
+    }
+}
+
+/// The memories of the instance in a [`Room`].
+///
+/// Only to be kept in that room's store, and used by functions that its instance calls: then the instance exists.
+#[derive(Debug)]
+pub(crate) struct Memories(Ground);
+
+impl Memories {
+    /// Lets `work` have the memory with this index among those that the instance made, or an empty slice.
+    pub(crate) fn with<R>(&mut self, index: Option<usize>, work: impl FnOnce(&mut [u8]) -> R) -> R {
+        let found = index.and_then(|index| self.0.memories().get(index).map(Linear::get));
+        match found.and_then(|memory| Some((NonNull::new(memory.base)?, memory.current_length))) {
+            Some((base, length)) => {
+                // SAFETY: the guest, the only other one who uses its memory, waits for the host function that this is called from;
+                // until that returns nothing grows, moves or frees the memory, and no second slice is made (`self` is borrowed
+                // mutably, and there is one `Memories` for each instance). wasmer keeps `length` bytes from `base` on readable
+                // and writable.
+                let memory = unsafe { slice::from_raw_parts_mut(base.as_ptr(), length) };
+                work(memory)
+            }
+            None => work(&mut []),
+        }
+    }
+}
+
+/// Where an instance keeps the place and size of a memory.
+struct Linear(NonNull<VMMemoryDefinition>);
+
+impl Linear {
+    fn get(&self) -> VMMemoryDefinition {
+        // SAFETY: the definition lies in the instance, which the store keeps until it is dropped itself, and who holds a `Linear` is
+        // in that store or owns it. It is changed by `memory.grow` alone, on the thread that runs the guest, which is this one.
+        unsafe { self.0.read() }
+    }
+}
+
+// SAFETY: it is used by the owner of the store alone, from one thread at a time; the store may be sent to another thread, and the
+// instance with it.
+unsafe impl Send for Linear {}
+
+/// What wasmer asks when it makes an instance.
+#[derive(Clone)]
+struct Ground(Arc<Plot>);
+
+struct Plot {
+    base: BaseTunables,
+    vm: VMConfig,
+    memories: Mutex<Vec<Linear>>,
+}
+
+impl Ground {
+    fn memories(&self) -> MutexGuard<'_, Vec<Linear>> {
+        // Nobody can panic while holding it: there is nothing but a push and reads.
+        self.0.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ground").field("stack_bytes", &self.0.vm.wasm_stack_size).finish_non_exhaustive()
+    }
+}
+
+impl Tunables for Ground {
+    /// All of a 32-bit address space is reserved, and twice that with the guard: generated code needs no bounds checks.
+    fn memory_style(&self, _: &MemoryType) -> MemoryStyle {
+        MemoryStyle::Static
+    }
+
+    fn table_style(&self, table: &TableType) -> TableStyle {
+        self.0.base.table_style(table)
+    }
+
+    fn create_host_memory(&self, memory: &MemoryType, style: &MemoryStyle) -> Result<VMMemory, MemoryError> {
+        self.0.base.create_host_memory(memory, style)
+    }
+
+    unsafe fn create_vm_memory(
+        &self,
+        memory: &MemoryType,
+        style: &MemoryStyle,
+        definition: NonNull<VMMemoryDefinition>,
+    ) -> Result<VMMemory, MemoryError> {
+        // SAFETY: what is asked of our caller is what is asked of us.
+        let made = unsafe { self.0.base.create_vm_memory(memory, style, definition) }?;
+        self.memories().push(Linear(definition));
+        Ok(made)
+    }
+
+    fn create_host_table(&self, table: &TableType, style: &TableStyle) -> Result<VMTable, String> {
+        self.0.base.create_host_table(table, style)
+    }
+
+    unsafe fn create_vm_table(
+        &self,
+        table: &TableType,
+        style: &TableStyle,
+        definition: NonNull<VMTableDefinition>,
+    ) -> Result<VMTable, String> {
+        // SAFETY: what is asked of our caller is what is asked of us.
+        unsafe { self.0.base.create_vm_table(table, style, definition) }
+    }
+
+    fn vmconfig(&self) -> &VMConfig {
+        &self.0.vm
+    }
+}
