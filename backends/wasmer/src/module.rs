@@ -39,10 +39,12 @@ impl WasmModule for WasmerModule {
         let env = FunctionEnv::new(room.store(), state);
         let functions = imports::functions(room.store(), &env, imports)?;
         // wasmer panics where it cannot map a stack.
-        let made = catch_unwind(AssertUnwindSafe(|| Instance::new_by_index(room.store(), &self.module, &functions)));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            Instance::new_by_index(room.store(), &self.module, &functions).map_err(Box::new)
+        }));
         match made {
             Ok(Ok(instance)) => Ok(Box::new(WasmerInstance::new(room, instance, env))),
-            Ok(Err(error)) => Err(trap::instantiation_ending(error, env.as_mut(room.store()))),
+            Ok(Err(error)) => Err(trap::instantiation_ending(*error, env.as_mut(room.store()))),
             Err(panic) => Err(trap::panicked(ErrorKind::Internal, "instantiate", &*panic).into()),
         }
     }
