@@ -51,11 +51,19 @@ impl WasmModule for WasmerModule {
 
     fn reserve_stack(&mut self, bytes: u64) -> bool {
         match usize::try_from(bytes) {
-            Ok(bytes) => {
+            Ok(bytes) if can_be_had(bytes.saturating_add(STACK_RESERVE)) => {
                 self.stack_bytes = bytes;
                 true
             }
-            Err(_) => false,
+            _ => false,
         }
     }
+}
+
+/// Whether the process can map this much private memory now. Nothing of it is touched.
+fn can_be_had(bytes: usize) -> bool {
+    let mut tried: Vec<u8> = Vec::new();
+    // Looked at, so that the compiler does not take an allocation that nobody uses for one that succeeds.
+    std::hint::black_box(&mut tried).try_reserve_exact(bytes).is_ok()
+        && std::hint::black_box(&tried).capacity() >= bytes
 }

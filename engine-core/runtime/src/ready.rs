@@ -231,6 +231,7 @@ impl<'a> Preparer<'a> {
     ) -> Result<Ready> {
         let guard = self.guard_options(engine.as_ref(), tier, plan).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, format!("{} has no {tier} tier", engine.capabilities().engine))
+                .with_hint("leave the optimisation level out, or take another engine")
         })?;
         let prepared =
             wasmrt_guard::prepare(module, &guard).map_err(|refusal| self.explain(refusal, engine.as_ref(), tier))?;

@@ -35,6 +35,7 @@ fn a_guest_whose_calls_are_counted_fits_however_much_its_functions_keep() {
         let wasm = wasm(&keeps(values));
         let Ok(mut module) = WasmerEngine::with_stack(64 << 10).unwrap().load(Code::Wasm(&wasm)) else { continue };
         tried = values;
+        assert!(!module.reserve_stack(u64::MAX) && !module.reserve_stack(1 << 60));
         assert!(module.reserve_stack(u64::try_from(stack).unwrap()));
         let mut guest = module.instantiate(&info(), &[], no_host()).unwrap();
         let sum = guest.call("run", &[Value::I32(calls - 1), Value::I64(3)]);
@@ -84,6 +85,9 @@ fn a_stack_that_cannot_be_had_is_an_error() {
 fn child_asks_for_more_stack_than_it_may_have() {
     let engine = WasmerEngine::with_stack(256 << 20).unwrap();
     let text = r#"(module (func $start) (start $start) (func (export "run")))"#;
+    let mut module = engine.load(Code::Wasm(&wasm(text))).unwrap();
+    assert!(!module.reserve_stack(256 << 20) && module.reserve_stack(16 << 20));
+    assert!(module.instantiate(&info(), &[], no_host()).is_ok());
     match engine.load(Code::Wasm(&wasm(text))).unwrap().instantiate(&info(), &[], no_host()) {
         Err(Ending::Failed(error)) => assert_eq!(error.kind(), ErrorKind::Internal),
         other => panic!("{other:?}"),
