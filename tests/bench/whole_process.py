@@ -23,7 +23,7 @@ def main():
     wasmtime = wasmtime_cli()
     wasmedge = shutil.which("wasmedge")
     hello = str(GUESTS / "c" / "hello.wasm")
-    few = max(3, options.runs // 8)
+    few = max(9, options.runs // 3)
     figures = []
 
     with tempfile.TemporaryDirectory() as scratch:
