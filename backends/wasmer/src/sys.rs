@@ -32,6 +32,12 @@ pub(crate) struct Room {
     ground: Ground,
 }
 
+// SAFETY: what is not `Send` in a store is raw pointers into what the store itself owns (the instance, its functions and their
+// environments), and the callback of `StoreMut::on_called`, which this crate never sets. Host functions and environments have to be
+// `Send` to get into a store, and wasmer keeps nothing for a thread between two calls: its trap handlers are the process's, and it
+// notes the stack of a call when the call begins.
+unsafe impl Send for Room {}
+
 impl Room {
     /// Room for an instance of a module of this engine, whose calls may use this much stack.
     pub(crate) fn new(engine: &Engine, stack_bytes: usize) -> Self {
