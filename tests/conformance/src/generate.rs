@@ -30,6 +30,7 @@ pub fn module(what: &str, count: u32) -> Result<Vec<u8>> {
         "custom" => custom(count),
         "recursion-locals" => recursion(&locals_across_call(count)),
         "recursion-values" => recursion(&values_across_call(count)),
+        "recursion-results" => recursion_with_results(count),
         other => return Err(format!("there is no generator '{other}'")),
     })
 }
@@ -227,6 +228,34 @@ fn values_across_call(count: u32) -> Function {
 /// A module with one global, in which `_start` has this body.
 fn recursion(start: &Function) -> Vec<u8> {
     let parts = Parts::new(start);
+    let mut globals = GlobalSection::new();
+    globals.global(GlobalType { val_type: ValType::I64, mutable: true, shared: false }, &ConstExpr::i64_const(3));
+    let mut module = Module::new();
+    module.section(&parts.types).section(&parts.functions).section(&globals).section(&parts.exports);
+    module.section(&parts.code);
+    module.finish()
+}
+
+/// Calls so often a function of 1,000 results before it calls itself: little code, and much for a compiler to keep.
+fn recursion_with_results(count: u32) -> Vec<u8> {
+    const RESULTS: u32 = 1000;
+    let mut start = Function::new([]);
+    let mut code = start.instructions();
+    code.block(BlockType::Empty);
+    for _ in 0..count {
+        code.call(1);
+    }
+    code.call(0).global_get(0).i64_xor().global_set(0).br(0).end().end();
+    let mut many = Function::new([]);
+    let mut code = many.instructions();
+    for _ in 0..RESULTS {
+        code.global_get(0);
+    }
+    code.end();
+    let mut parts = Parts::new(&start);
+    parts.types.ty().function([], (0..RESULTS).map(|_| ValType::I64));
+    parts.functions.function(1);
+    parts.code.function(&many);
     let mut globals = GlobalSection::new();
     globals.global(GlobalType { val_type: ValType::I64, mutable: true, shared: false }, &ConstExpr::i64_const(3));
     let mut module = Module::new();

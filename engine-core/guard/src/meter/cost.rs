@@ -21,7 +21,8 @@
 use wasmparser::Operator;
 use wasmrt_model::limits::call_depth::{CODE_PER_CALL, LOCALS_PER_CALL};
 
-/// How many calls entering a function counts for, by its locals with parameters and the bytes of its body.
+/// How many calls entering a function counts for, by its locals with parameters, to which the results of calls and blocks of several
+/// belong, and the bytes of its body.
 pub(crate) fn calls(locals: u64, code_bytes: usize) -> i64 {
     let code_bytes = u64::try_from(code_bytes).unwrap_or(u64::MAX);
     let more = (locals / LOCALS_PER_CALL).saturating_add(code_bytes / CODE_PER_CALL);

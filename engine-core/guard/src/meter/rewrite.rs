@@ -72,7 +72,7 @@ pub(crate) fn rewrite(rules: &Rules<'_>, scan: &Scan, source: &[u8], signature: 
         frames: Vec::new(),
         unchecked: 0,
         returns: !signature.results().is_empty(),
-        counts: cost::calls(u64::from(parameters) + scan.locals, source.len()),
+        counts: cost::calls(u64::from(parameters) + scan.locals + scan.values, source.len()),
     };
     writer.function();
     let Writer { code, locals, .. } = writer;

@@ -5,7 +5,7 @@ use crate::bounds::page_bytes_log2;
 use crate::outline::Outline;
 use crate::refusal::Result;
 use wasmparser::types::TypesRef;
-use wasmparser::{BlockType, Catch, FunctionBody, Operator};
+use wasmparser::{BlockType, Catch, FuncType, FunctionBody, Operator, ValType};
 
 /// After how much straight code without anything to act on a place to check is put in.
 const CHECKPOINT_EVERY: u64 = 10_000;
@@ -121,6 +121,8 @@ pub(crate) struct Scan {
     pub(crate) code_start: usize,
     /// How many locals there are besides parameters.
     pub(crate) locals: u64,
+    /// How many values come onto the stack several at a time: as results of calls and blocks. No code says each of them.
+    pub(crate) values: u64,
     /// Whether a function of the module may be called, by name or through a reference.
     pub(crate) calls: bool,
     open: Vec<usize>,
@@ -144,7 +146,7 @@ impl Scan {
         self.blocks.clear();
         self.tables.clear();
         self.open.clear();
-        self.locals = 0;
+        (self.locals, self.values) = (0, 0);
         self.calls = false;
         for group in body.get_locals_reader()? {
             self.locals += u64::from(group?.0);
@@ -243,10 +245,12 @@ impl Scan {
             O::Throw { .. } | O::ThrowRef | O::Rethrow { .. } => Kind::Throw,
             O::Call { function_index } => {
                 self.calls |= *function_index >= module.imported_functions;
+                self.come(module.types[module.types.core_function_at(*function_index)].unwrap_func().results());
                 Kind::Call(*function_index)
             }
             O::CallIndirect { type_index, .. } | O::CallRef { type_index } => {
                 self.calls = true;
+                self.come(signature(*type_index, module).results());
                 Kind::CallThrough(*type_index)
             }
             O::ReturnCall { function_index } => {
@@ -292,7 +296,9 @@ impl Scan {
             (_, BlockType::Empty) | (Shape::Loop, BlockType::Type(_)) => false,
             (_, BlockType::Type(_)) => true,
             (_, BlockType::FuncType(index)) => {
-                let signature = module.types[module.types.core_type_at_in_module(index)].unwrap_func();
+                let signature = signature(index, module);
+                self.come(signature.params());
+                self.come(signature.results());
                 !if shape == Shape::Loop { signature.params() } else { signature.results() }.is_empty()
             }
         };
@@ -302,10 +308,22 @@ impl Scan {
         Kind::Open(number)
     }
 
+    /// Counts values that one instruction puts on the stack.
+    fn come(&mut self, types: &[ValType]) {
+        if types.len() > 1 {
+            self.values = self.values.saturating_add(u64::try_from(types.len()).unwrap_or(u64::MAX));
+        }
+    }
+
     /// The open block that a label means. None for the function itself.
     fn target(&mut self, label: u32) -> Option<&mut Block> {
         let from_inside = usize::try_from(label).ok()?;
         let number = *self.open.iter().rev().nth(from_inside)?;
         self.blocks.get_mut(number)
     }
+}
+
+/// The function type with this index.
+fn signature<'a>(index: u32, module: &'a Module<'_>) -> &'a FuncType {
+    module.types[module.types.core_type_at_in_module(index)].unwrap_func()
 }

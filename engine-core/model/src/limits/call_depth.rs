@@ -1,6 +1,7 @@
 //! Call depth: how many calls may be nested.
 //!
-//! Going deeper ends the guest with a stack-overflow trap. A function counts once, and once more for each [`LOCALS_PER_CALL`] locals and
+//! Going deeper ends the guest with a stack-overflow trap. A function counts once, and once more for each [`LOCALS_PER_CALL`] locals (what
+//! several results of a call or block bring onto the stack counts like locals) and
 //! each [`CODE_PER_CALL`] bytes of its code, so that a bound on calls is a bound on stack too, whatever an engine makes of the function.
 //! Not covered: host functions, which run on a reserve of their own.
 
@@ -20,7 +21,7 @@ pub const MOST_IN_PROCESS: Limit<Count> = DEFAULT;
 /// The smallest value that makes sense.
 pub const MINIMUM: Count = Count(1);
 
-/// How many locals, parameters included, make a function count once more.
+/// How many locals, parameters and results of calls with several of them included, make a function count once more.
 pub const LOCALS_PER_CALL: u64 = 256;
 
 /// How many bytes of code make a function count once more.
