@@ -18,7 +18,6 @@ mod frames;
 mod imports;
 mod instance;
 mod module;
-mod names;
 mod sys;
 mod trap;
 
