@@ -11,9 +11,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-guard", &["wasmrt-model"]),
     ("wasmrt-host", &["wasmrt-model"]),
     ("wasmrt-backend", &["wasmrt-model"]),
-    ("wasmrt-wasmedge", &["wasmrt-model", "wasmrt-backend"]),
-    ("wasmrt-wasmtime", &["wasmrt-model", "wasmrt-backend"]),
-    ("wasmrt-wasmer", &["wasmrt-model", "wasmrt-backend"]),
+    ("wasmrt-backend-tests", &["wasmrt-model"]),
+    ("wasmrt-wasmedge", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
+    ("wasmrt-wasmtime", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
+    ("wasmrt-wasmer", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
     (
         "wasmrt-runtime",
         &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime", "wasmrt-wasmer"],
