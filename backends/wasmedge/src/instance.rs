@@ -52,7 +52,7 @@ impl WasmInstance for WasmEdgeInstance {
         Ok(self.guest.memory(export))
     }
 
-    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>, Error> {
+    fn interrupter(&mut self, _: Option<&str>) -> Result<Arc<dyn Interrupter>, Error> {
         let native = || {
             Error::new(ErrorKind::Unsupported, "native code of WasmEdge cannot be interrupted")
                 .with_hint("interpret it, or run it in a process of its own")

@@ -10,6 +10,9 @@ use wasmrt_model::{Error, ErrorKind, Feature, FeatureSet, Result, Tier};
 /// The version of the wasmer crates; a test compares it with the lock file.
 pub(crate) const VERSION: &str = wasmer::sys::vm::VERSION;
 
+/// Stack for guests in their caller's process: enough for the default of `call_depth`. What is not used of it takes no memory.
+pub(crate) const STACK_BYTES: usize = 256 << 20;
+
 /// What the single-pass compiler has code for, each tried by a test.
 ///
 /// Not in it: vectors, tail calls, 64-bit memories, exceptions, and whatever comes with typed references. Threads means atomic

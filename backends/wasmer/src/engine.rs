@@ -20,6 +20,8 @@ use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, Tie
 pub struct WasmerEngine {
     capabilities: Capabilities,
     stack_bytes: usize,
+    /// How many threads compile at most.
+    compile_threads: NonZero<usize>,
 }
 
 impl WasmerEngine {
@@ -30,6 +32,19 @@ impl WasmerEngine {
     /// # Errors
     /// `InvalidInput` when it is below 64 KiB or above 64 GiB.
     pub fn with_stack(bytes: usize) -> Result<Self> {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self::of(bytes, threads)
+    }
+
+    /// The engine for guests that share their caller's process: one thread compiles, and is gone when that is done.
+    ///
+    /// # Errors
+    /// None today; `EngineUnavailable` if a later version has conditions.
+    pub fn in_process() -> Result<Self> {
+        Self::of(config::STACK_BYTES, NonZero::<usize>::MIN)
+    }
+
+    fn of(bytes: usize, compile_threads: NonZero<usize>) -> Result<Self> {
         if !(64 << 10..=64 << 30).contains(&bytes) {
             return Err(Error::new(ErrorKind::InvalidInput, format!("{bytes} bytes make no usable stack"))
                 .with_hint("take 64 KiB to 64 GiB"));
@@ -38,7 +53,9 @@ impl WasmerEngine {
         capabilities.tiers = vec![TierCapabilities { tier: Tier::Baseline, features: config::FEATURES }];
         capabilities.backtrace = true;
         capabilities.own_stack = true;
-        Ok(Self { capabilities, stack_bytes: bytes })
+        capabilities.in_process = vec![Tier::Baseline];
+        capabilities.interrupted_by_global = true;
+        Ok(Self { capabilities, stack_bytes: bytes, compile_threads })
     }
 }
 
@@ -57,13 +74,12 @@ impl WasmEngine for WasmerEngine {
     fn compile(&self, module: &[u8], options: CompileOptions, output: &Path) -> Result<()> {
         let operation = "compile";
         config::check(options).map_err(|error| error.with_operation(operation))?;
-        let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let failed = |error| {
             Error::new(ErrorKind::CompileFailed, "wasmer cannot compile the module")
                 .with_operation(operation)
                 .with_source(error)
         };
-        let compiled = compiled(&config::compiling(threads), module, failed)?;
+        let compiled = compiled(&config::compiling(self.compile_threads), module, failed)?;
         let artifact = compiled.serialize().map_err(|error| {
             Error::new(ErrorKind::Internal, "wasmer cannot write down what it compiled")
                 .with_operation(operation)

@@ -32,8 +32,13 @@ impl State {
 
 /// Which of the module's own memories is exported as `memory`.
 pub(crate) fn host_memory(module: &Module) -> Option<usize> {
+    exported_memory(module, MEMORY)
+}
+
+/// Which of the module's own memories is exported by this name.
+pub(crate) fn exported_memory(module: &Module, export: &str) -> Option<usize> {
     let info = module.info();
-    match info.exports.get(MEMORY) {
+    match info.exports.get(export) {
         Some(ExportIndex::Memory(index)) => info.local_memory_index(*index)?.as_u32().try_into().ok(),
         _ => None,
     }

@@ -1,12 +1,14 @@
 //! [`WasmerInstance`]: a running guest, its exports and what it uses.
 
-use crate::imports::{State, number, number_type, wasm_value};
-use crate::sys::Room;
+use crate::imports::{State, exported_memory, number, number_type, wasm_value};
+use crate::interrupt;
+use crate::sys::{Flag, Room};
 use crate::trap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use wasmer::{Function, FunctionEnv, Global, Instance, Mutability, Type};
 use wasmrt_backend::{PAGE_BYTES, check_arguments, does_not_cross, no_function};
-use wasmrt_model::backend::{Ending, WasmInstance};
+use wasmrt_model::backend::{Ending, Interrupter, WasmInstance};
 use wasmrt_model::{Error, ErrorKind, Value, ValueType};
 
 /// An instance in a store of its own.
@@ -15,6 +17,8 @@ pub(crate) struct WasmerInstance {
     room: Room,
     instance: Instance,
     env: FunctionEnv<State>,
+    /// How it can be interrupted, once somebody has asked.
+    flag: Option<Arc<Flag>>,
     /// The export that was called last: embedders call the same one over and over.
     last: Option<Callee>,
 }
@@ -29,7 +33,7 @@ struct Callee {
 
 impl WasmerInstance {
     pub(crate) fn new(room: Room, instance: Instance, env: FunctionEnv<State>) -> Self {
-        Self { room, instance, env, last: None }
+        Self { room, instance, env, flag: None, last: None }
     }
 
     /// Finds an exported function whose values can cross.
@@ -61,7 +65,10 @@ impl WasmInstance for WasmerInstance {
         // wasmer panics where it cannot map a stack.
         match catch_unwind(AssertUnwindSafe(|| callee.function.call(store, &params))) {
             Ok(Ok(results)) => Ok(results.iter().filter_map(number).collect()),
-            Ok(Err(error)) => Err(trap::ending(error, self.env.as_mut(self.room.store()))),
+            Ok(Err(error)) => {
+                let ending = trap::ending(error, self.env.as_mut(self.room.store()));
+                Err(interrupt::seen_with(self.flag.as_deref(), ending))
+            }
             Err(panic) => Err(trap::panicked(ErrorKind::Internal, "call export", &*panic).into()),
         }
     }
@@ -83,5 +90,22 @@ impl WasmInstance for WasmerInstance {
         global_type.mutability == Mutability::Var
             && number_type(&global_type.ty) == Some(value.value_type())
             && global.set(store, wasm_value(value)).is_ok()
+    }
+
+    fn memory(&mut self, export: &str) -> Result<Option<&mut [u8]>, Error> {
+        let index = exported_memory(self.instance.module(), export);
+        Ok(index.and_then(|index| self.room.memory(index)))
+    }
+
+    fn interrupter(&mut self, global: Option<&str>) -> Result<Arc<dyn Interrupter>, Error> {
+        let global = global.and_then(|export| self.exported_global(export));
+        self.flag = global.and_then(|global| self.room.flag(&global));
+        match &self.flag {
+            Some(flag) => Ok(Arc::clone(flag) as Arc<dyn Interrupter>),
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this guest's code was prepared without checks for interruptions",
+            )),
+        }
     }
 }

@@ -17,6 +17,7 @@ mod engine;
 mod frames;
 mod imports;
 mod instance;
+mod interrupt;
 mod module;
 mod sys;
 mod trap;

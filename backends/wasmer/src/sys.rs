@@ -1,4 +1,5 @@
-//! The unsafe side of wasmer: executing an artifact, the memories of an instance as slices, the sizes of guests' stacks.
+//! The unsafe side of wasmer: executing an artifact, the memories of an instance as slices, the sizes of guests' stacks, a global that
+//! other threads may write.
 //!
 //! What is offered here can be used without care. Nothing of it knows guests, imports or traps.
 #![expect(
@@ -9,12 +10,15 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmer::sys::vm::{
-    MemoryError, MemoryStyle, TableStyle, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
+    self, MemoryError, MemoryStyle, TableStyle, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
 };
 use wasmer::sys::{BaseTunables, NativeEngineExt, Tunables};
-use wasmer::{DeserializeError, Engine, MemoryType, Module, Store, TableType};
+use wasmer::{
+    AsStoreMut, DeserializeError, Engine, Extern, Global, MemoryType, Module, Mutability, Store, TableType, Type,
+};
 
 /// The one place where bytes from outside become code. wasmer checks their layout first.
 pub(crate) fn load_artifact(engine: &Engine, bytes: Vec<u8>) -> Result<Module, DeserializeError> {
@@ -30,6 +34,7 @@ pub(crate) fn load_artifact(engine: &Engine, bytes: Vec<u8>) -> Result<Module, D
 pub(crate) struct Room {
     store: Store,
     ground: Ground,
+    flag: Option<Arc<Flag>>,
 }
 
 // SAFETY: what is not `Send` in a store is raw pointers into what the store itself owns (the instance, its functions and their
@@ -48,7 +53,7 @@ impl Room {
         }));
         let mut engine = engine.clone();
         engine.set_tunables(ground.clone());
-        Self { store: Store::new(engine), ground }
+        Self { store: Store::new(engine), ground, flag: None }
     }
 
     pub(crate) fn store(&mut self) -> &mut Store {
@@ -61,11 +66,73 @@ impl Room {
         self.ground.memories().iter().map(bytes).fold(0, u64::saturating_add)
     }
 
+    /// The memory with this index among those that the instance made, while nothing runs.
+    pub(crate) fn memory(&mut self, index: usize) -> Option<&mut [u8]> {
+        let memory = self.ground.memories().get(index).map(Linear::get)?;
+        let base = NonNull::new(memory.base)?;
+        // SAFETY: the memory is the store's, which is borrowed for as long as the slice: neither the guest nor a host function runs.
+        // wasmer keeps `current_length` bytes from `base` on readable and writable.
+        Some(unsafe { slice::from_raw_parts_mut(base.as_ptr(), memory.current_length) })
+    }
+
+    /// A mutable global of type i64, as a flag that other threads may raise. One for a room; asked again, the first one.
+    pub(crate) fn flag(&mut self, global: &Global) -> Option<Arc<Flag>> {
+        if self.flag.is_none() {
+            let kind = global.ty(&self.store);
+            if kind.ty != Type::I64 || kind.mutability != Mutability::Var || !global.is_from_store(&self.store) {
+                return None;
+            }
+            let vm::VMExtern::Global(handle) = Extern::Global(global.clone()).to_vm_extern().unwrap_sys() else {
+                return None;
+            };
+            let place = handle.get(self.store.objects_mut().as_sys()).vmglobal();
+            self.flag = Some(Arc::new(Flag(Mutex::new(Some(place.cast())))));
+        }
+        self.flag.clone()
+    }
+
     /// The memories, for host functions that live in the same store.
     pub(crate) fn memories(&self) -> Memories {
         Memories(self.ground.clone())
     }
 }
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(flag) = &self.flag {
+            *flag.place() = None;
+        }
+    }
+}
+
+/// A global of the guest in a [`Room`], for other threads: it may be written while the guest reads it. Does nothing once the room is gone.
+#[derive(Debug)]
+pub(crate) struct Flag(Mutex<Option<NonNull<AtomicI64>>>);
+
+impl Flag {
+    fn place(&self) -> MutexGuard<'_, Option<NonNull<AtomicI64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it other than 0.
+    pub(crate) fn raise(&self) {
+        if let Some(place) = *self.place() {
+            // SAFETY: the room is there, since it empties the place under this lock before its store goes; the global is 16 bytes that
+            // are aligned to as many. Generated code reads it with one load.
+            unsafe { place.as_ref() }.store(1, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        // SAFETY: as above.
+        self.place().is_some_and(|place| unsafe { place.as_ref() }.load(Ordering::Acquire) != 0)
+    }
+}
+
+// SAFETY: the pointer is followed under a lock, while what it points to is there, and by atomic accesses only.
+unsafe impl Send for Flag {}
+// SAFETY: as above.
+unsafe impl Sync for Flag {}
 
 /// The memories of the instance in a [`Room`].
 ///

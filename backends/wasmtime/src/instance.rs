@@ -149,7 +149,7 @@ impl WasmInstance for WasmtimeInstance {
         Ok(memory.map(|memory| memory.data_mut(&mut self.store)))
     }
 
-    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>, Error> {
+    fn interrupter(&mut self, _: Option<&str>) -> Result<Arc<dyn Interrupter>, Error> {
         if !self.place.interruptible {
             return Err(Error::new(
                 ErrorKind::Unsupported,

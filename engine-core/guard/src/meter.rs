@@ -1,9 +1,10 @@
-//! Metering: fuel and call depth, counted by code that is injected into every function, the same on every engine and tier.
+//! Metering: fuel and call depth, counted by code that is injected into every function, the same on every engine and tier; and a flag that
+//! this code looks at, by which a guest can be interrupted.
 //!
 //! [`cost`] is the table, [`scan`] reads a function, [`calls`] finds the calls that always come back, [`rewrite`] walks the function and
 //! [`ledger`] writes the instructions. This file owns what the runtime sees of it.
 //!
-//! The numbers live in two hidden mutable globals of type i64, appended behind the guest's own and exported under names that the guest does
+//! The numbers live in hidden mutable globals of type i64, appended behind the guest's own and exported under names that the guest does
 //! not use. No host function is called. What is guaranteed:
 //! - A guest that returns, exits or is ended by an exception has used the sum of the costs of the instructions it executed, exactly. With that
 //!   much fuel it ends the same way; with one unit less it ends out of fuel.
@@ -13,6 +14,7 @@
 //! - After a trap the figure may lack the last stretch of code between two places where it is settled; it is the same on every engine.
 //! - A call at the depth limit ends the guest; depth counts the guest's own functions, tail calls take the place of their callers, and each
 //!   call from outside starts anew.
+//! - A guest whose flag is raised, from whatever thread, ends at its next loop iteration, or at the next entry of a function that calls others.
 //!
 //! Two crates were looked at first. finite-wasm finds block costs and stack heights, for instrumentation that calls a host function per block and
 //! balances each exit: here costs are carried along at no run-time cost and meet in locals, and depth needs no balancing. wasm-encoder's
@@ -35,11 +37,12 @@ use serde::{Deserialize, Serialize};
 
 /// The hidden exports through which a metered module is run.
 ///
-/// Both globals are of type i64 and start at 0, so that a module whose meters nobody set is exhausted at once.
+/// All globals are of type i64 and start at 0, so that a module whose meters nobody set is exhausted at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meters {
     fuel: Option<String>,
     depth: Option<String>,
+    interruption: Option<String>,
     start: Option<String>,
 }
 
@@ -63,6 +66,13 @@ impl Meters {
     #[must_use]
     pub fn depth(&self) -> Option<&str> {
         self.depth.as_deref()
+    }
+
+    /// The exported global that is looked at: what is not 0 ends the guest by a trap. The guest never writes it, so that it can be raised
+    /// while the guest runs.
+    #[must_use]
+    pub fn interruption(&self) -> Option<&str> {
+        self.interruption.as_deref()
     }
 
     /// The exported function that was the start section. Call it first, once the meters are set; a trap in it is a failed instantiation.
@@ -92,6 +102,8 @@ pub(crate) struct Globals {
     pub(crate) fuel: Option<u32>,
     /// The calls that may still be nested.
     pub(crate) depth: Option<u32>,
+    /// Whether the guest is to end.
+    pub(crate) interruption: Option<u32>,
 }
 
 /// Injects the globals, exports them, and turns the start section into an export.
@@ -102,7 +114,7 @@ pub(crate) fn inject(
     edits: &mut Edits,
 ) -> refusal::Result<(Meters, Globals)> {
     let names = export_names(outline)?;
-    let mut meters = Meters { fuel: None, depth: None, start: None };
+    let mut meters = Meters { fuel: None, depth: None, interruption: None, start: None };
     let mut globals = Globals::default();
     let mut meter = |name: &str| {
         edits.append(id::GLOBAL, |entry| {
@@ -122,6 +134,10 @@ pub(crate) fn inject(
     if metering.call_depth {
         let (name, global) = meter("wasmrt:depth");
         (meters.depth, globals.depth) = (Some(name), Some(global));
+    }
+    if metering.interruption {
+        let (name, global) = meter("wasmrt:interruption");
+        (meters.interruption, globals.interruption) = (Some(name), Some(global));
     }
     if let Some(section) = outline.section(id::START) {
         let content = outline.bytes.get(section.content.clone()).unwrap_or_default();

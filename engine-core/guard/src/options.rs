@@ -28,25 +28,30 @@ impl GuardOptions {
     /// The options that follow from an engine's features and the limits of a run: what is limited is metered.
     #[must_use]
     pub fn new(features: FeatureSet, limits: &Limits) -> Self {
-        let metering =
-            Metering { fuel: limits.fuel.bound().is_some(), call_depth: limits.call_depth.bound().is_some() };
+        let metering = Metering {
+            fuel: limits.fuel.bound().is_some(),
+            call_depth: limits.call_depth.bound().is_some(),
+            interruption: false,
+        };
         Self {
             features,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             module_bytes: limits.module_bytes,
             caps: StructureCaps::default(),
-            metering: (metering.fuel || metering.call_depth).then_some(metering),
+            metering: (metering != Metering::default()).then_some(metering),
             own_memories: Vec::new(),
         }
     }
 }
 
-/// What injected code counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What injected code counts, and looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Metering {
     /// Instructions, by the cost table.
     pub fuel: bool,
     /// Nested calls.
     pub call_depth: bool,
+    /// Whether somebody wants the guest to end, for engines that cannot end a running call by themselves.
+    pub interruption: bool,
 }

@@ -14,7 +14,7 @@ use crate::outline::{Outline, id};
 use crate::refusal::{Refusal, Result};
 use crate::sniff::{Kind, sniff};
 use crate::validate::{Validated, validate};
-use crate::{GuardOptions, Meters, StructureCaps};
+use crate::{GuardOptions, Metering, Meters, StructureCaps};
 use wasmrt_model::units::Bytes;
 use wasmrt_model::{Error, ErrorKind, Feature, FeatureSet, Limit, ModuleInfo};
 
@@ -102,7 +102,7 @@ fn inject(
         globals: types.global_count(),
     };
     let (mut meters, mut globals) = (None, Globals::default());
-    if let Some(metering) = options.metering.filter(|metering| metering.fuel || metering.call_depth) {
+    if let Some(metering) = options.metering.filter(|metering| *metering != Metering::default()) {
         // The runtime sets the meters through exported mutable globals.
         if !options.features.contains(Feature::MutableGlobal) {
             return Err(Refusal::missing(FeatureSet::of(&[Feature::MutableGlobal])));
@@ -123,7 +123,7 @@ fn inject(
             None => Calls::default(),
         };
         let module = Module { outline, types, imported_functions };
-        let rules = Rules { fuel: globals.fuel, depth: globals.depth, calls: &calls, growers: &growers, module };
+        let rules = Rules { globals, calls: &calls, growers: &growers, module };
         edits.replace(id::CODE, code_section(&rules, &options.caps)?);
     }
     Ok(meters)

@@ -54,7 +54,7 @@ pub trait WasmEngine: Debug + Send + Sync {
     /// Makes native code from prepared bytes and writes it to `output`, which does not exist yet.
     ///
     /// Runs in a process of its own that may be killed at any time, where it may use threads; for guests in the caller's process also
-    /// in that, by an engine that was made for them and starts none.
+    /// in that, by an engine that was made for them and leaves none behind.
     ///
     /// # Errors
     /// `Unsupported` when the engine does not have the tier or level, `CompileFailed` with the engine's reason otherwise.
@@ -139,9 +139,13 @@ pub trait WasmInstance: Debug + Send {
 
     /// What ends calls of this instance from other threads. Asked for once at most, and before the call that it is to end.
     ///
+    /// `global` is the exported global of type i64 that the guest's code looks at, for engines that need it
+    /// ([`interrupted_by_global`](Capabilities::interrupted_by_global)): it ends by a trap where that is not 0.
+    ///
     /// # Errors
     /// `Unsupported` when the engine cannot be interrupted, `Internal` when the machine does not give what that takes.
-    fn interrupter(&mut self) -> Result<Arc<dyn Interrupter>> {
+    fn interrupter(&mut self, global: Option<&str>) -> Result<Arc<dyn Interrupter>> {
+        let _ = global;
         Err(Error::new(ErrorKind::Unsupported, "this engine cannot end a running call"))
     }
 }

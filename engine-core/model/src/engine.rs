@@ -175,6 +175,8 @@ pub struct Capabilities {
     /// Whether guests run on a stack that the engine makes for them, instead of their thread's. It is private memory of the process,
     /// and running over its end is not always noticed: guests need a bound on their call depth, and a stack to match it.
     pub own_stack: bool,
+    /// Whether a running call can be ended only by a global that the guest's own code looks at, and that the guard puts there.
+    pub interrupted_by_global: bool,
 }
 
 impl Capabilities {
@@ -190,6 +192,7 @@ impl Capabilities {
             components: false,
             in_process: Vec::new(),
             own_stack: false,
+            interrupted_by_global: false,
         }
     }
 

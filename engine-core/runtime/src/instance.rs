@@ -423,7 +423,8 @@ impl Instance {
     /// Gets hold of what interrupts the guest that is there.
     fn arm(&mut self) -> Result<()> {
         if let Some(guest) = &mut self.guest {
-            let interrupter = guest.interrupter().map_err(|error| error.with_context("engine", self.engine))?;
+            let global = self.meters.as_ref().and_then(Meters::interruption);
+            let interrupter = guest.interrupter(global).map_err(|error| error.with_context("engine", self.engine))?;
             self.calls.change_means(|means| means.interrupter = Some(interrupter));
         }
         Ok(())

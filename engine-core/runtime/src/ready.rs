@@ -268,6 +268,9 @@ impl<'a> Preparer<'a> {
         let features = engine.capabilities().features(tier)?;
         let mut options = GuardOptions::new(features, plan.limits());
         options.own_memories = self.own_memories.to_vec();
+        if plan.isolation() == IsolationLevel::InProcess && engine.capabilities().interrupted_by_global {
+            options.metering.get_or_insert_default().interruption = true;
+        }
         Some(options)
     }
 }

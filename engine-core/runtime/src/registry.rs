@@ -67,6 +67,8 @@ impl Registry {
             (EngineName::Wasmtime, |_| Ok(Arc::new(wasmrt_wasmtime::WasmtimeEngine::in_process()?))),
             #[cfg(feature = "wasmedge")]
             (EngineName::WasmEdge, |_| Ok(Arc::new(wasmrt_wasmedge::WasmEdgeEngine::load()?))),
+            #[cfg(feature = "wasmer")]
+            (EngineName::Wasmer, |_| Ok(Arc::new(wasmrt_wasmer::WasmerEngine::in_process()?))),
         ])
     }
 

@@ -2,6 +2,7 @@
 //! expectation with a misspelt name cannot pass by not being looked at.
 
 use crate::guest::GuestSource;
+use crate::swap::Swap;
 use crate::tree::{After, Before};
 use crate::{Result, script};
 use serde::Deserialize;
@@ -40,6 +41,9 @@ pub struct Header {
     /// Files that are there before.
     #[serde(default)]
     pub before: Vec<Before>,
+    /// Names that are exchanged all the while.
+    #[serde(default)]
+    pub swaps: Vec<Swap>,
     /// Files that have to be there afterwards, or not.
     #[serde(default)]
     pub after: Vec<After>,

@@ -9,6 +9,7 @@ pub use rust::{CHILD_ARGUMENT, child};
 
 use crate::case::{Case, Interrupt};
 use crate::pair::Pair;
+use crate::swap::Swapper;
 use crate::{Result, process, tree};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -145,11 +146,13 @@ impl FrontEnd {
     /// # Errors
     /// When the front-end could not be started, hung, or left something behind that runs on. Its refusals are observations.
     pub fn run(self, case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
+        let swapper = Swapper::start(&stage.root(), &case.header.swaps);
         let mut observed = match self {
             Self::Cli => cli::run(case, pair, stage)?,
             Self::Rust => rust::run(case, stage, rust::Way::Run)?,
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
         };
+        swapper.stop()?;
         let root = stage.root();
         for text in [&mut observed.stdout, &mut observed.stderr] {
             *text = replaced(text, root.as_os_str().as_encoded_bytes(), b"{tmp}");

@@ -9,6 +9,7 @@
 //! - [`tree`]: files before and after
 //! - [`pair`]: the engines and tiers, and what they can do here
 //! - [`front_end`]: how a run is started and what is seen of it; [`process`]: child processes, bounded
+//! - [`swap`]: names that change while a guest runs
 //! - [`verdict`]: expectation against observation
 //! - [`trials`]: all of it as trials with names
 
@@ -19,6 +20,7 @@ pub mod guest;
 pub mod pair;
 pub mod process;
 pub mod script;
+pub mod swap;
 pub mod tree;
 pub mod trials;
 pub mod verdict;

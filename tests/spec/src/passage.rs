@@ -51,7 +51,7 @@ impl Passage {
                 let mut options = GuardOptions::new(features, &Limits::default());
                 options.memory_bytes = Limit::At(Bytes(4 << 30));
                 options.table_elements = Limit::At(Count(u32::MAX.into()));
-                options.metering = Some(Metering { fuel: true, call_depth: true });
+                options.metering = Some(Metering { fuel: true, call_depth: true, interruption: true });
                 options
             }
         };

@@ -6,6 +6,7 @@
 //! Depth: the hidden global holds how many calls may still be nested. A function takes it at its entry, less what it counts for, into a local, and writes
 //! that back before each of its calls; so nothing has to be undone on any way out, exceptions included.
 
+use super::Globals;
 use super::calls::Calls;
 use super::cost;
 use super::ledger::{Ledger, Locals, Place, State, Use};
@@ -25,10 +26,8 @@ const ELSE: u8 = 0x05;
 
 /// What is the same for all functions of a module.
 pub(crate) struct Rules<'a> {
-    /// The hidden global with the fuel left.
-    pub(crate) fuel: Option<u32>,
-    /// The hidden global with the calls that may still be nested.
-    pub(crate) depth: Option<u32>,
+    /// The hidden globals.
+    pub(crate) globals: Globals,
     /// Which calls may not come back.
     pub(crate) calls: &'a Calls,
     /// What is called instead of grow instructions.
@@ -142,7 +141,7 @@ impl Writer<'_> {
 
     /// The books, if they are kept.
     fn ledger(&mut self) -> Option<Ledger<'_>> {
-        let fuel = self.rules.fuel?;
+        let fuel = self.rules.globals.fuel?;
         Some(Ledger { code: &mut self.code, locals: &mut self.locals, fuel })
     }
 
@@ -154,12 +153,12 @@ impl Writer<'_> {
     /// What is done before the first instruction.
     fn entry(&mut self) {
         let (calls, counts) = (self.scan.calls, self.counts);
-        if let Some(depth) = self.rules.depth {
+        if let Some(depth) = self.rules.globals.depth {
             if calls {
                 let mine = self.locals.get(Use::Depth);
                 self.sink().global_get(depth).i64_const(counts).i64_sub().local_tee(mine);
                 // One branch for both meters: either number is below 0 if its meter is exhausted.
-                if let Some(fuel) = self.rules.fuel {
+                if let Some(fuel) = self.rules.globals.fuel {
                     self.sink().global_get(fuel).i64_or();
                 }
                 self.sink().i64_const(0).i64_lt_s().if_(BlockType::Empty);
@@ -171,14 +170,25 @@ impl Writer<'_> {
         } else if calls && let Some(mut ledger) = self.ledger() {
             ledger.check(State::EXACT);
         }
-        if self.rules.fuel.is_some() {
+        if calls {
+            self.heed_interruption();
+        }
+        if self.rules.globals.fuel.is_some() {
             let cost = i64::try_from(cost::entry(self.scan.locals)).unwrap_or(i64::MAX);
             self.state = Some(State { pending: cost, ..State::EXACT });
         }
     }
 
+    /// Ends the guest if somebody wants that.
+    fn heed_interruption(&mut self) {
+        if let Some(interruption) = self.rules.globals.interruption {
+            self.sink().global_get(interruption).i64_const(0).i64_ne();
+            self.sink().if_(BlockType::Empty).unreachable().end();
+        }
+    }
+
     fn event(&mut self, event: &Event) {
-        if self.rules.fuel.is_some() {
+        if self.rules.globals.fuel.is_some() {
             self.unchecked = self.unchecked.saturating_add(event.cost);
             if let Some(state) = &mut self.state {
                 state.pending += i64::try_from(event.cost).unwrap_or(i64::MAX);
@@ -305,7 +315,7 @@ impl Writer<'_> {
             match block.shape {
                 Shape::Loop => {
                     let header = State {
-                        place: if self.rules.fuel.is_some() { Place::Local } else { state.place },
+                        place: if self.rules.globals.fuel.is_some() { Place::Local } else { state.place },
                         pending: if block.in_table { 0 } else { state.pending },
                     };
                     frame.agreed = Some(if block.catches { State::EXACT } else { header });
@@ -323,6 +333,9 @@ impl Writer<'_> {
         }
         self.frames.push(frame);
         self.copy_to(event.end);
+        if block.shape == Shape::Loop {
+            self.heed_interruption();
+        }
     }
 
     /// Writes what leads from a state to the one that a frame wants, and gives that.
@@ -383,7 +396,7 @@ impl Writer<'_> {
         let target = self.frame_of(label);
         let (Some(state), Some(frame)) = (self.state, self.frames.get(target)) else { return };
         let is_loop = frame.shape == Some(Shape::Loop);
-        if self.rules.fuel.is_none() || (!is_loop && frame.is_met_by(state)) {
+        if self.rules.globals.fuel.is_none() || (!is_loop && frame.is_met_by(state)) {
             self.note(target, state);
             self.copy_to(event.end);
             return;
@@ -490,7 +503,7 @@ impl Writer<'_> {
         self.branch(0);
         let around = self.frames.last_mut().and_then(|frame| frame.fork.take());
         if let (Some(state), Some(frame)) = (around, self.frames.last()) {
-            if self.rules.fuel.is_some() && !frame.is_met_by(state) {
+            if self.rules.globals.fuel.is_some() && !frame.is_met_by(state) {
                 self.code.push(ELSE);
             }
             self.state = Some(state);
@@ -517,7 +530,7 @@ impl Writer<'_> {
         if ends || !self.state.is_some_and(carried) {
             self.settle_for(host);
         }
-        if let Some(depth) = self.rules.depth {
+        if let Some(depth) = self.rules.globals.depth {
             let mine = self.locals.get(Use::Depth);
             self.sink().local_get(mine).global_set(depth);
         }
@@ -528,7 +541,7 @@ impl Writer<'_> {
     fn tail_call(&mut self, host: bool, event: &Event) {
         self.copy_to(event.start);
         self.settle_for(host);
-        if let Some(depth) = self.rules.depth.filter(|_| self.scan.calls) {
+        if let Some(depth) = self.rules.globals.depth.filter(|_| self.scan.calls) {
             let (mine, counts) = (self.locals.get(Use::Depth), self.counts);
             self.sink().local_get(mine).i64_const(counts).i64_add().global_set(depth);
         }

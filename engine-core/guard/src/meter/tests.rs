@@ -14,9 +14,9 @@ use wasmrt_model::{Feature, Limits};
 /// More than any guest here uses.
 const PLENTY: i64 = 1 << 40;
 
-fn metered(bytes: &[u8], fuel: bool, call_depth: bool) -> PreparedModule {
+fn metered(bytes: &[u8], metering: Metering) -> PreparedModule {
     let mut options = GuardOptions::new(Feature::ALL.iter().copied().collect(), &Limits::UNLIMITED);
-    options.metering = Some(Metering { fuel, call_depth });
+    options.metering = Some(metering);
     prepare(bytes, &options).unwrap()
 }
 
@@ -30,7 +30,7 @@ struct Pair {
 
 impl Pair {
     fn new(bytes: &[u8], fuel: bool, call_depth: bool) -> Self {
-        let prepared = metered(bytes, fuel, call_depth);
+        let prepared = metered(bytes, Metering { fuel, call_depth, interruption: false });
         Self {
             module: compile(prepared.bytes()),
             reference: compile(&reference::counted(bytes)),
@@ -104,6 +104,44 @@ fn same_depth(pair: &Pair, export: &str) -> bool {
     true
 }
 
+/// Runs an export of a guest that looks at its flag, which stands at this from the beginning.
+fn flagged(bytes: &[u8], metering: Metering, export: &str, flag: i64) -> Option<Seen> {
+    let prepared = metered(bytes, Metering { interruption: true, ..metering });
+    let meters = prepared.meters().unwrap();
+    let flag = meters.interruption().map(|name| (name, flag));
+    let counter = meters.fuel().map(|name| (name, PLENTY)).or(flag);
+    run(
+        &compile(prepared.bytes()),
+        &Run { module: &[], export, fuel: counter, depth: flag, start: meters.start(), exit_at: usize::MAX },
+    )
+}
+
+#[test]
+fn a_raised_flag_ends_whatever_goes_on() {
+    let fuel = Metering { fuel: true, ..Metering::default() };
+    let guest = wat::parse_str(
+        r#"(module (table 2 funcref) (elem (i32.const 0) $even $odd)
+            (func (export "spin") (loop (br 0)))
+            (func (export "nested") (loop (block (br_table 1 1 (i32.const 0)))))
+            (func (export "carrying") (drop (i32.const 5) (loop (param i32) (result i32) (br 0))))
+            (func $recur (export "recur") (call $recur))
+            (func $even (export "even") (call_indirect (i32.const 1)))
+            (func $odd (call_indirect (i32.const 0)))
+            (func $tail (export "tail") (return_call $tail))
+            (func (export "straight") (result i32) (i32.const 7)))"#,
+    )
+    .unwrap();
+    for metering in [Metering::default(), fuel] {
+        for export in ["spin", "nested", "carrying", "recur", "even", "tail"] {
+            let seen = flagged(&guest, metering, export, 1).unwrap();
+            assert_eq!(seen.end, End::Trapped(wasmtime::Trap::UnreachableCodeReached), "{export}");
+        }
+        for flag in [0, 1] {
+            assert!(matches!(flagged(&guest, metering, "straight", flag).unwrap().end, End::Returned(_)));
+        }
+    }
+}
+
 fn generated(seed: &[u8], wanted: Wanted) -> Vec<u8> {
     guest(&mut Unstructured::new(seed), wanted).unwrap()
 }
@@ -122,6 +160,17 @@ proptest! {
             let pair = Pair::new(&bytes, true, depth);
             prop_assert!(same_fuel(&pair, "run", usize::MAX), "{}", text_of(&bytes));
             prop_assert!(same_fuel(&pair, "run", exit_at));
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_not_raised_changes_nothing(seed in proptest::collection::vec(any::<u8>(), 100..1500), fuel: bool) {
+        let bytes = generated(&seed, Wanted { exceptions: true, tail_calls: true, host_in_table: true });
+        let expected = Pair::new(&bytes, true, false).with_limits("run", PLENTY, PLENTY, usize::MAX).unwrap();
+        let seen = flagged(&bytes, Metering { fuel, ..Metering::default() }, "run", 0).unwrap();
+        prop_assert_eq!((&seen.end, seen.state), (&expected.end, expected.state));
+        if fuel {
+            prop_assert_eq!((seen.counter, seen.at_calls), (expected.counter, expected.at_calls));
         }
     }
 

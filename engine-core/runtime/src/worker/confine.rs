@@ -2,7 +2,7 @@
 //!
 //! Owns the Landlock rules and the system call filters. They come in two stages. [`Wall::before_code`]: before anything of the guest reaches
 //! an engine, files outside of the grants, sockets, other processes and most system calls are out of reach. [`Wall::before_guest`]: once code
-//! is in place, nothing else becomes executable. Stages are only ever added; nothing here can be undone.
+//! is in place, nothing else becomes executable, and no memory is to be had that the process's limit does not count. Stages are only ever added; nothing here can be undone.
 //!
 //! What the kernel has is used, or the run fails; what it does not have is told beforehand ([`available`]), so that nobody takes a missing
 //! wall for one that stands.
@@ -62,7 +62,7 @@ impl Wall<'_> {
     pub(crate) fn before_guest(has: OsSandbox) -> Result<()> {
         crate::process::forbid_inspection()
             .map_err(|source| Error::io("cannot keep other processes from looking at the worker", source))?;
-        if has.seccomp { apply(&no_new_code().map_err(failed("seccomp"))?) } else { Ok(()) }
+        if has.seccomp { apply(&nothing_new().map_err(failed("seccomp"))?) } else { Ok(()) }
     }
 
     fn landlock(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -245,21 +245,34 @@ const PR_SET_NO_NEW_PRIVS: u64 = 38;
 /// Since Linux 6.4; not in every libc.
 const PR_GET_AUXV: u64 = 0x4155_5856;
 
-fn no_new_code() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
-    let executable = u64::from(libc::PROT_EXEC.cast_unsigned());
-    let asks_for_it = || {
-        let operator = SeccompCmpOp::MaskedEq(executable);
-        SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Dword, operator, executable)?])
+/// No more code, and no memory but what the limit on private memory counts: none that is shared, and none that passes for a stack.
+fn nothing_new() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let has = |argument: u8, bit: libc::c_int| {
+        let bit = u64::from(bit.cast_unsigned());
+        let operator = SeccompCmpOp::MaskedEq(bit);
+        SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, bit)?])
     };
+    let (protection, flags) = (2, 3);
     let rules = BTreeMap::from([
-        (libc::SYS_mmap, vec![asks_for_it()?]),
-        (libc::SYS_mprotect, vec![asks_for_it()?]),
+        (
+            libc::SYS_mmap,
+            vec![
+                has(protection, libc::PROT_EXEC)?,
+                has(flags, libc::MAP_SHARED)?,
+                has(flags, MAP_DROPPABLE)?,
+                has(flags, libc::MAP_GROWSDOWN)?,
+            ],
+        ),
+        (libc::SYS_mprotect, vec![has(protection, libc::PROT_EXEC)?]),
         // The wall is complete.
         (libc::SYS_prctl, Vec::new()),
         (libc::SYS_seccomp, Vec::new()),
     ]);
     compiled(rules, SeccompAction::Allow, REFUSE)
 }
+
+/// Since Linux 6.11; not in every libc.
+const MAP_DROPPABLE: libc::c_int = 8;
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ pub(crate) fn spec_of(engine: &str, spec: &str) -> RunSpec {
 pub(crate) fn engines() -> Vec<&'static str> {
     let required = std::env::var("WASMRT_REQUIRE").unwrap_or_default();
     let statuses = Runtime::new(RuntimeConfig::default()).engines();
-    ["wasmtime", "wasmedge"]
+    ["wasmtime", "wasmedge", "wasmer"]
         .into_iter()
         .filter(|name| {
             let here = statuses.iter().any(|status| status.name.as_str() == *name && status.capabilities.is_ok());

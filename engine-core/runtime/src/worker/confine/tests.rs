@@ -3,6 +3,7 @@
 
 use super::*;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind as Io, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -148,16 +149,31 @@ fn there_is_no_network_and_no_other_process() {
     });
 }
 
+/// A new mapping of one page.
+fn page(protection: ProtFlags, flags: MapFlags) -> rustix::io::Result<*mut std::ffi::c_void> {
+    // SAFETY: a new mapping at a place that the kernel chooses touches nothing that is there.
+    #[expect(unsafe_code, reason = "what an engine does")]
+    unsafe {
+        mmap_anonymous(std::ptr::null_mut(), 4096, protection, flags)
+    }
+}
+
+#[test]
+fn there_is_no_memory_but_private_memory() {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    let uncounted = [MapFlags::SHARED, MapFlags::PRIVATE | MapFlags::GROWSDOWN];
+    assert!(uncounted.into_iter().all(|flags| page(protection, flags).is_ok()));
+    behind(&[], || {
+        for flags in uncounted {
+            assert_eq!(page(protection, flags).unwrap_err(), rustix::io::Errno::PERM);
+        }
+        page(protection, MapFlags::PRIVATE | MapFlags::NORESERVE).unwrap();
+    });
+}
+
 #[test]
 fn nothing_new_becomes_executable() {
-    use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
-    let page = |protection| {
-        // SAFETY: a new mapping at a place that the kernel chooses touches nothing that is there.
-        #[expect(unsafe_code, reason = "what an engine does")]
-        unsafe {
-            mmap_anonymous(std::ptr::null_mut(), 4096, protection, MapFlags::PRIVATE)
-        }
-    };
+    let page = |protection| page(protection, MapFlags::PRIVATE);
     behind(&[], || {
         assert!(page(ProtFlags::READ | ProtFlags::WRITE | ProtFlags::EXEC).is_err());
         assert!(page(ProtFlags::READ | ProtFlags::EXEC).is_err());
