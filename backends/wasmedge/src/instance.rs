@@ -5,8 +5,9 @@
 use crate::sys::{ExecutorInterrupter, Guest, Library, Stopped};
 use crate::trap;
 use std::sync::Arc;
+use wasmrt_backend::{check_arguments, does_not_cross, no_function};
 use wasmrt_model::backend::{Ending, Interrupter, WasmInstance};
-use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
+use wasmrt_model::{Error, ErrorKind, Value, ValueType};
 
 /// A guest in WasmEdge.
 #[derive(Debug)]
@@ -23,10 +24,13 @@ impl WasmEdgeInstance {
 
 impl WasmInstance for WasmEdgeInstance {
     fn call(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, Ending> {
-        let missing = || wrong(export, "the module exports no function of this name");
-        let signature = self.guest.signature(export).ok_or_else(missing)?;
-        check(export, signature, args)?;
-        let result = self.guest.call(export, args).ok_or_else(missing)?;
+        let signature = self.guest.signature(export).ok_or_else(|| no_function(export))?;
+        let cross = |types: &[ValueType]| types.iter().all(|value_type| value_type.is_number());
+        if !cross(&signature.params) || !cross(&signature.results) {
+            return Err(does_not_cross(export).into());
+        }
+        check_arguments(export, &signature.params, args)?;
+        let result = self.guest.call(export, args).ok_or_else(|| no_function(export))?;
         result.map_err(|stopped| ending(self.library, stopped))
     }
 
@@ -75,25 +79,4 @@ pub(crate) fn ending(library: &Library, stopped: Stopped) -> Ending {
         Stopped::ByHost(ending) => ending,
         Stopped::WithCode(code) => trap::ending(library, code),
     }
-}
-
-/// Whether these arguments fit and the results can be handed back.
-fn check(export: &str, signature: &FunctionType, args: &[Value]) -> Result<(), Error> {
-    if let Some(result) = signature.results.iter().find(|result| matches!(result, ValueType::V128 | ValueType::Ref)) {
-        return Err(wrong(export, "the function returns a type that does not cross")
-            .with_context("type", result)
-            .with_context("signature", signature));
-    }
-    let fits = args.iter().map(|arg| arg.value_type()).eq(signature.params.iter().copied());
-    if fits {
-        return Ok(());
-    }
-    let given = FunctionType { params: args.iter().map(|arg| arg.value_type()).collect(), results: Vec::new() };
-    Err(wrong(export, "the arguments do not fit the function")
-        .with_context("given", given)
-        .with_context("signature", signature))
-}
-
-fn wrong(export: &str, message: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, message).with_operation("call export").with_context("export", export)
 }

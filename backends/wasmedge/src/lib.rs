@@ -2,7 +2,7 @@
 //!
 //! Nothing is linked: [`WasmEdgeEngine::load`] opens the library, checks its version, and everything else follows the traits
 //! of [`wasmrt_model::backend`]. WasmEdge's own WASI, plug-ins, limits and statistics are never used.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod config;
 mod cpu;

@@ -6,8 +6,9 @@
 use crate::instance::WasmEdgeInstance;
 use crate::sys::{Guest, Library, Module, Settings};
 use std::sync::Arc;
+use wasmrt_backend::check_import;
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction, WasmInstance, WasmModule};
-use wasmrt_model::{Error, ErrorKind, ModuleInfo, ValueType};
+use wasmrt_model::{Error, ErrorKind, ModuleInfo};
 
 /// The most pages of a memory; WasmEdge would cut a larger minimum down to this without a word.
 const MAX_PAGES: u64 = 1 << 16;
@@ -40,13 +41,7 @@ impl WasmModule for WasmEdgeModule {
                 .into());
         }
         for import in imports {
-            let types = import.signature.params.iter().chain(&import.signature.results);
-            if let Some(other) = types.into_iter().find(|value_type| !is_number(**value_type)) {
-                return Err(refused(ErrorKind::Unsupported, "a host function has a type that does not cross")
-                    .with_context("import", format!("{}.{}", import.module, import.name))
-                    .with_context("type", other)
-                    .into());
-            }
+            check_import(import).map_err(|error| error.with_context("engine", "wasmedge"))?;
         }
         let mut guest = Guest::new(&self.settings, &self.module, imports, host)
             .map_err(|stopped| crate::instance::ending(self.library, stopped))?;
@@ -67,10 +62,6 @@ impl WasmModule for WasmEdgeModule {
         // No module with garbage-collected objects gets past the checks, so there is no such heap to bound.
         true
     }
-}
-
-fn is_number(value_type: ValueType) -> bool {
-    matches!(value_type, ValueType::I32 | ValueType::I64 | ValueType::F32 | ValueType::F64)
 }
 
 fn refused(kind: ErrorKind, message: &str) -> Error {

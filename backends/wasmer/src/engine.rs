@@ -2,13 +2,13 @@
 
 use crate::module::WasmerModule;
 use crate::{config, frames, imports, sys, trap};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use wasmer::{CompileError, Engine, Module};
+use wasmrt_backend::write_artifact;
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
 
@@ -85,11 +85,7 @@ impl WasmEngine for WasmerEngine {
                 .with_operation(operation)
                 .with_source(error)
         })?;
-        write_new(output, &artifact).map_err(|error| {
-            Error::io("the artifact cannot be written", error)
-                .with_operation(operation)
-                .with_context("path", output.display())
-        })
+        write_artifact(output, &artifact)
     }
 
     fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>> {
@@ -136,13 +132,4 @@ fn artifact(file: &File) -> Result<(Engine, Module)> {
             .with_source(error)
     })?;
     Ok((engine, module))
-}
-
-/// Writes a file that must not exist yet; half a file is removed again.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes).inspect_err(|_| {
-        // Nothing to add when this fails too: the first error says why.
-        let _ = fs::remove_file(path);
-    })
 }

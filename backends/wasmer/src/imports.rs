@@ -3,33 +3,15 @@
 
 use crate::sys::Memories;
 use crate::trap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasmer::{
     ExportIndex, Extern, Function, FunctionEnv, FunctionEnvMut, FunctionType as WasmType, Module, RuntimeError, Store,
     Type, Value as WasmValue,
 };
 use wasmparser::{Parser, Payload, TypeRef};
+use wasmrt_backend::{HostEnded, Integer, MEMORY, check_import, with_slots};
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction};
 use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
-
-/// The export that host functions work on.
-const MEMORY: &str = "memory";
-
-/// Parameters and results that fit need no allocation per call. WASI's longest signature has nine parameters.
-const INLINE: usize = 16;
-
-/// Returned through wasmer's frames in place of an [`Ending`], which waits in the [`State`].
-#[derive(Debug)]
-pub(crate) struct HostEnded;
-
-impl std::fmt::Display for HostEnded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the host ended the guest")
-    }
-}
-
-impl std::error::Error for HostEnded {}
 
 /// What host functions find in a guest's store.
 #[derive(Debug)]
@@ -115,51 +97,26 @@ fn function(
     index: usize,
     import: &ImportedFunction,
 ) -> Result<Function, Error> {
-    let types = |types: &[ValueType]| types.iter().map(|value_type| wasm_type(*value_type)).collect::<Option<Vec<_>>>();
-    let (Some(params), Some(results)) = (types(&import.signature.params), types(&import.signature.results)) else {
-        return Err(Error::new(ErrorKind::Unsupported, "vectors and references do not cross to the host")
-            .with_context("import", format!("{}.{}", import.module, import.name))
-            .with_context("type", &import.signature));
-    };
+    check_import(import)?;
     if let Some(typed) = typed_function(store, env, index, &import.signature) {
         return Ok(typed);
     }
+    // Nothing is left out: all are numbers.
+    let types = |types: &[ValueType]| types.iter().filter_map(|value_type| wasm_type(*value_type)).collect::<Vec<_>>();
+    let signature = WasmType::new(types(&import.signature.params), types(&import.signature.results));
     let result_types: Arc<[ValueType]> = import.signature.results.as_slice().into();
-    let signature = WasmType::new(params, results);
     Ok(Function::new_with_env(store, env, signature, move |mut env: FunctionEnvMut<'_, State>, params| {
-        let (mut inline_params, mut inline_results) = ([0; INLINE], [0; INLINE]);
-        let (mut heap_params, mut heap_results) = (Vec::new(), Vec::new());
-        let args = slots(&mut inline_params, &mut heap_params, params.len());
-        let outs = slots(&mut inline_results, &mut heap_results, result_types.len());
-        for (slot, param) in args.iter_mut().zip(params) {
-            *slot = number(param).map_or(0, Value::to_bits);
-        }
-        call_host(&mut env, index, args, outs)?;
-        let values = result_types.iter().zip(outs.iter()).filter_map(|(kind, bits)| Value::from_bits(*kind, *bits));
-        Ok(values.map(wasm_value).collect())
+        with_slots(params.len(), |args| {
+            for (slot, param) in args.iter_mut().zip(params) {
+                *slot = number(param).map_or(0, Value::to_bits);
+            }
+            with_slots(result_types.len(), |outs| {
+                call_host(&mut env, index, args, outs)?;
+                let values = result_types.iter().zip(outs.iter());
+                Ok(values.filter_map(|(kind, bits)| Value::from_bits(*kind, *bits)).map(wasm_value).collect())
+            })
+        })
     }))
-}
-
-/// An integer that wasmer passes in a register.
-trait Integer: Copy {
-    const TYPE: ValueType;
-    fn bits(self) -> u64;
-}
-
-impl Integer for i32 {
-    const TYPE: ValueType = ValueType::I32;
-
-    fn bits(self) -> u64 {
-        u64::from(self.cast_unsigned())
-    }
-}
-
-impl Integer for i64 {
-    const TYPE: ValueType = ValueType::I64;
-
-    fn bits(self) -> u64 {
-        self.cast_unsigned()
-    }
 }
 
 /// A function of one of the signatures that WASI is made of. wasmer calls it without boxing values, and without a trampoline that
@@ -170,16 +127,14 @@ fn typed_function(
     index: usize,
     signature: &FunctionType,
 ) -> Option<Function> {
-    macro_rules! signatures {
+    macro_rules! functions {
         ($(($($param:ident: $kind:ty),*))*) => {
             $(if signature.params == [$(<$kind>::TYPE),*] as [ValueType; _] {
                 let call = move |mut env: FunctionEnvMut<'_, State>, $($param: $kind),*| -> Result<i32, RuntimeError> {
                     let mut results = [0];
                     call_host(&mut env, index, &[$($param.bits()),*], &mut results)?;
                     let [bits] = results;
-                    #[expect(clippy::cast_possible_truncation, reason = "32-bit values live in the low half")]
-                    let low = bits as u32;
-                    Ok(low.cast_signed())
+                    Ok(i32::from_bits(bits))
                 };
                 return Some(Function::new_typed_with_env(store, env, call));
             })*
@@ -202,34 +157,8 @@ fn typed_function(
     if signature.results != [ValueType::I32] {
         return None;
     }
-    signatures! {
-        ()
-        (a: i32)
-        (a: i32, b: i32)
-        (a: i32, b: i32, c: i32)
-        (a: i32, b: i32, c: i32, d: i32)
-        (a: i32, b: i32, c: i32, d: i32, e: i32)
-        (a: i32, b: i32, c: i32, d: i32, e: i32, f: i32)
-        (a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32)
-        (a: i32, b: i64)
-        (a: i32, b: i64, c: i32)
-        (a: i32, b: i64, c: i64)
-        (a: i32, b: i64, c: i32, d: i32)
-        (a: i32, b: i64, c: i64, d: i32)
-        (a: i32, b: i32, c: i32, d: i64, e: i32)
-        (a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32)
-        (a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32)
-    }
+    wasmrt_backend::wasi_signatures!(functions);
     None
-}
-
-/// `len` zeroed slots, on the stack if they fit.
-fn slots<'a>(inline: &'a mut [u64; INLINE], heap: &'a mut Vec<u64>, len: usize) -> &'a mut [u64] {
-    if let Some(slots) = inline.get_mut(..len) {
-        return slots;
-    }
-    heap.resize(len, 0);
-    heap
 }
 
 fn call_host(
@@ -239,20 +168,17 @@ fn call_host(
     results: &mut [u64],
 ) -> Result<(), RuntimeError> {
     let State { host, memories, memory, ending } = env.data_mut();
-    // A panic leaves the host's own state as it is; nothing uses it again, since the guest is ended.
     let called =
-        memories.with(*memory, |memory| catch_unwind(AssertUnwindSafe(|| host.call(index, memory, args, results))));
-    *ending = Some(match called {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(Ending::Trap(trap))) if trap.backtrace.is_empty() => {
-            Ending::Trap(trap.with_backtrace(trap::frames_of_caller()))
-        }
-        Ok(Err(ending)) => ending,
-        Err(panic) => {
-            trap::panicked(ErrorKind::Internal, "call host function", &*panic).with_context("import", index).into()
-        }
-    });
-    Err(RuntimeError::user(Box::new(HostEnded)))
+        memories.with(*memory, |memory| wasmrt_backend::call_host(index, || host.call(index, memory, args, results)));
+    called.map_err(|ended| {
+        *ending = Some(match ended {
+            Ending::Trap(trap) if trap.backtrace.is_empty() => {
+                Ending::Trap(trap.with_backtrace(trap::frames_of_caller()))
+            }
+            other => other,
+        });
+        RuntimeError::user(Box::new(HostEnded))
+    })
 }
 
 fn wasm_type(value_type: ValueType) -> Option<Type> {

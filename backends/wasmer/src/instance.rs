@@ -7,11 +7,9 @@ use crate::trap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasmer::{Function, FunctionEnv, Global, Instance, Mutability, Type};
+use wasmrt_backend::{PAGE_BYTES, check_arguments, does_not_cross, no_function};
 use wasmrt_model::backend::{Ending, Interrupter, WasmInstance};
-use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
-
-/// 64 KiB, the page that sizes are reported in.
-const PAGE_BYTES: u64 = 1 << 16;
+use wasmrt_model::{Error, ErrorKind, Value, ValueType};
 
 /// An instance in a store of its own.
 #[derive(Debug)]
@@ -40,43 +38,18 @@ impl WasmerInstance {
 
     /// Finds an exported function whose values can cross.
     fn callee(&mut self, export: &str) -> Result<Callee, Error> {
-        let invalid = |text: String| Error::new(ErrorKind::InvalidInput, text).with_operation("call export");
-        let function = self
-            .instance
-            .exports
-            .get_function(export)
-            .map_err(|_| invalid(format!("the module exports no function '{export}'")))?
-            .clone();
+        let function = self.instance.exports.get_function(export).map_err(|_| no_function(export))?.clone();
         let signature = function.ty(self.room.store());
         let numbers = |types: &[Type]| types.iter().map(number_type).collect::<Option<Vec<_>>>();
-        match (numbers(signature.params()), numbers(signature.results())) {
-            (Some(params), Some(_)) => Ok(Callee { export: export.to_owned(), function, params }),
-            _ => Err(invalid(format!(
-                "'{export}' takes or returns vectors or references, which do not cross to the host"
-            ))),
-        }
+        let (Some(params), Some(_)) = (numbers(signature.params()), numbers(signature.results())) else {
+            return Err(does_not_cross(export));
+        };
+        Ok(Callee { export: export.to_owned(), function, params })
     }
 
     fn exported_global(&self, export: &str) -> Option<Global> {
         self.instance.exports.get_global(export).ok().cloned()
     }
-}
-
-fn check_arguments(callee: &Callee, args: &[Value]) -> Result<(), Error> {
-    if callee.params.iter().copied().eq(args.iter().map(|arg| arg.value_type())) {
-        return Ok(());
-    }
-    let given: Vec<_> = args.iter().map(|arg| arg.value_type()).collect();
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        format!(
-            "'{}' takes {} and was given {}",
-            callee.export,
-            FunctionType::new(&callee.params, &[]),
-            FunctionType::new(&given, &[])
-        ),
-    )
-    .with_operation("call export"))
 }
 
 impl WasmInstance for WasmerInstance {
@@ -86,7 +59,7 @@ impl WasmInstance for WasmerInstance {
             _ => self.callee(export)?,
         };
         let callee = self.last.insert(callee);
-        check_arguments(callee, args)?;
+        check_arguments(export, &callee.params, args)?;
         let params: Vec<wasmer::Value> = args.iter().map(|arg| wasm_value(*arg)).collect();
         let store = self.room.store();
         // wasmer panics where it cannot map a stack.

@@ -19,7 +19,6 @@ mod imports;
 mod instance;
 mod interrupt;
 mod module;
-mod names;
 mod sys;
 mod trap;
 

@@ -1,14 +1,12 @@
 //! What wasmer's errors mean: its trap codes in our words, its backtraces as frames.
 
-use crate::imports::{HostEnded, State};
-use crate::names::readable;
+use crate::imports::State;
 use wasmer::sys::vm::{self, TrapCode};
 use wasmer::{FrameInfo, InstantiationError, LinkError, RuntimeError};
+use wasmrt_backend::HostEnded;
+use wasmrt_backend::backtrace::{MOST_FRAMES, readable};
 use wasmrt_model::backend::Ending;
-use wasmrt_model::{Error, ErrorKind, Frame, Trap, TrapKind};
-
-/// Deeper backtraces are cut off at the outer end.
-const BACKTRACE_FRAMES: usize = 64;
+use wasmrt_model::{Error, ErrorKind, Frame, Trap, TrapKind, panic_text};
 
 /// How the guest ended when a call returned this error.
 pub(crate) fn ending(error: RuntimeError, state: &mut State) -> Ending {
@@ -36,11 +34,9 @@ pub(crate) fn instantiation_ending(error: InstantiationError, state: &mut State)
     }
 }
 
-/// A panic of wasmer's or of a host function, as an error.
+/// A panic of wasmer's, as an error.
 pub(crate) fn panicked(kind: ErrorKind, operation: &'static str, panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    Error::new(kind, format!("a panic: {text}")).with_operation(operation)
+    Error::new(kind, format!("a panic: {}", panic_text(panic))).with_operation(operation)
 }
 
 /// In a host function: the guest's functions that led to it.
@@ -77,5 +73,5 @@ fn frames(trace: &[FrameInfo]) -> Vec<Frame> {
         offset: u64::try_from(frame.module_offset()).ok(),
         source: None,
     };
-    trace.iter().take(BACKTRACE_FRAMES).map(frame).collect()
+    trace.iter().take(MOST_FRAMES).map(frame).collect()
 }

@@ -2,6 +2,7 @@
 //! neither an environment variable nor a feature switched on by another crate changes it. Owns no engine.
 
 use std::num::NonZeroUsize;
+use wasmrt_backend::backtrace::MOST_FRAMES;
 use wasmrt_model::backend::CompileOptions;
 use wasmrt_model::{Error, ErrorKind, Feature, FeatureSet, Result, Tier};
 use wasmtime::{Collector, Config, Inlining, OptLevel, RegallocAlgorithm, Strategy, WasmBacktraceDetails};
@@ -18,9 +19,6 @@ pub(crate) const WASM_STACK_BYTES: usize = 4 << 20;
 /// How much of the caller's stack a guest in the caller's process may use. With what host functions need it fits the 2 MiB that threads
 /// of Rust programs have, and half of it is the usual share of a guest.
 pub(crate) const IN_PROCESS_STACK_BYTES: usize = 1 << 20;
-
-/// Deeper backtraces are cut off at the outer end.
-const BACKTRACE_FRAMES: usize = 64;
 
 /// Address space per 32-bit memory. With all of it reserved and followed by a guard, generated code needs no bounds checks.
 const MEMORY_RESERVATION: u64 = 4 << 30;
@@ -147,7 +145,7 @@ fn apply_common(config: &mut Config, place: Place) {
         // The default asks WASMTIME_BACKTRACE_DETAILS, and the host's environment must not steer. Source lines are not to be had
         // anyway: a prepared module's offsets are no longer those that its debug information speaks of.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
+        .wasm_backtrace_max_frames(NonZeroUsize::new(MOST_FRAMES))
         .generate_address_map(true)
         // Only native debuggers and profilers unwind through guest frames with it; registering it costs time at each load.
         .native_unwind_info(false)

@@ -2,11 +2,11 @@
 
 use crate::config::{self, Effort, Place};
 use crate::module::WasmtimeModule;
-use std::fs::{self, File};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
+use wasmrt_backend::write_artifact;
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
 use wasmtime::{Config, Engine, Module};
@@ -124,11 +124,7 @@ impl WasmEngine for WasmtimeEngine {
                 .with_operation(operation)
                 .with_source(error)
         })?;
-        write_new(output, &artifact).map_err(|error| {
-            Error::io("the artifact cannot be written", error)
-                .with_operation(operation)
-                .with_context("path", output.display())
-        })
+        write_artifact(output, &artifact)
     }
 
     fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>> {
@@ -156,13 +152,4 @@ fn engine_in(cell: &OnceLock<Engine>, config: impl FnOnce() -> Config) -> Result
     }
     let engine = new_engine(&config())?;
     Ok(cell.get_or_init(|| engine))
-}
-
-/// Writes a file that must not exist yet; half a file is removed again.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes).inspect_err(|_| {
-        // Nothing to add when this fails too: the first error says why.
-        let _ = fs::remove_file(path);
-    })
 }

@@ -6,10 +6,11 @@ use crate::interrupt::{self, EpochInterrupter, Interruption};
 use crate::stack;
 use crate::trap;
 use crate::typed::{Typed, typed};
-use crate::walls::{PAGE_BYTES, Walls};
+use crate::walls::Walls;
 use std::sync::Arc;
+use wasmrt_backend::{PAGE_BYTES, check_arguments, does_not_cross, no_function};
 use wasmrt_model::backend::{Ending, HostFunctions, Interrupter, WasmInstance};
-use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
+use wasmrt_model::{Error, ErrorKind, Value, ValueType};
 use wasmtime::{Func, Global, Instance, Memory, Mutability, Store, Val, ValType};
 
 /// What a guest's store carries.
@@ -86,42 +87,15 @@ impl WasmtimeInstance {
 
     /// Finds an exported function whose values can cross.
     fn callee(&mut self, export: &str) -> Result<Callee, Error> {
-        let invalid = |text: String| Error::new(ErrorKind::InvalidInput, text).with_operation("call export");
-        let func = self
-            .instance
-            .get_func(&mut self.store, export)
-            .ok_or_else(|| invalid(format!("the module exports no function '{export}'")))?;
+        let func = self.instance.get_func(&mut self.store, export).ok_or_else(|| no_function(export))?;
         let signature = func.ty(&self.store);
         let numbers = |types: &mut dyn Iterator<Item = ValType>| types.map(|value| number_type(&value)).collect();
         let params: Option<Vec<_>> = numbers(&mut signature.params());
         let results: Option<Vec<_>> = numbers(&mut signature.results());
-        match (params, results) {
-            (Some(params), Some(results)) => {
-                let typed = typed(&func, &self.store, &params, &results);
-                Ok(Callee { export: export.to_owned(), func, params, results: results.len(), typed })
-            }
-            _ => Err(invalid(format!(
-                "'{export}' takes or returns vectors or references, which do not cross to the host"
-            ))),
-        }
+        let (Some(params), Some(results)) = (params, results) else { return Err(does_not_cross(export)) };
+        let typed = typed(&func, &self.store, &params, &results);
+        Ok(Callee { export: export.to_owned(), func, params, results: results.len(), typed })
     }
-}
-
-fn check_arguments(callee: &Callee, args: &[Value]) -> Result<(), Error> {
-    if callee.params.iter().copied().eq(args.iter().map(|arg| arg.value_type())) {
-        return Ok(());
-    }
-    let given: Vec<_> = args.iter().map(|arg| arg.value_type()).collect();
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        format!(
-            "'{}' takes {} and was given {}",
-            callee.export,
-            FunctionType::new(&callee.params, &[]),
-            FunctionType::new(&given, &[])
-        ),
-    )
-    .with_operation("call export"))
 }
 
 impl WasmInstance for WasmtimeInstance {
@@ -131,7 +105,7 @@ impl WasmInstance for WasmtimeInstance {
             _ => self.callee(export)?,
         };
         let callee = self.last.insert(callee);
-        check_arguments(callee, args)?;
+        check_arguments(export, &callee.params, args)?;
         stack::ensure(self.place.stack)?;
         if self.place.interruptible && !interrupt::arm(&mut self.store) {
             return Err(Ending::Interrupted);

@@ -4,6 +4,7 @@
 
 use crate::instance::State;
 use std::fmt;
+use wasmrt_backend::Integer;
 use wasmrt_model::{Value, ValueType};
 use wasmtime::{Func, Store};
 
@@ -22,37 +23,6 @@ impl Typed {
     /// Calls it. The arguments have been checked against the signature.
     pub(crate) fn call(&self, store: &mut Store<State>, args: &[Value]) -> wasmtime::Result<Option<Value>> {
         (self.0)(store, args)
-    }
-}
-
-/// A type that crosses in a register.
-trait Number: Copy + 'static {
-    const TYPE: ValueType;
-    fn of(value: Value) -> Option<Self>;
-    fn value(self) -> Value;
-}
-
-impl Number for i32 {
-    const TYPE: ValueType = ValueType::I32;
-
-    fn of(value: Value) -> Option<Self> {
-        if let Value::I32(value) = value { Some(value) } else { None }
-    }
-
-    fn value(self) -> Value {
-        Value::I32(self)
-    }
-}
-
-impl Number for i64 {
-    const TYPE: ValueType = ValueType::I64;
-
-    fn of(value: Value) -> Option<Self> {
-        if let Value::I64(value) = value { Some(value) } else { None }
-    }
-
-    fn value(self) -> Value {
-        Value::I64(self)
     }
 }
 
@@ -95,8 +65,8 @@ pub(crate) fn typed(func: &Func, store: &Store<State>, params: &[ValueType], res
     }
     match results {
         [] => with_result!((), |()| None),
-        [ValueType::I32] => with_result!(i32, |result| Some(Number::value(result))),
-        [ValueType::I64] => with_result!(i64, |result| Some(Number::value(result))),
+        [ValueType::I32] => with_result!(i32, |result| Some(Integer::value(result))),
+        [ValueType::I64] => with_result!(i64, |result| Some(Integer::value(result))),
         _ => {}
     }
     None

@@ -1,11 +1,9 @@
 //! What one instance may take: wasmtime asks before each growth. A second wall behind the maxima that the guard wrote
 //! into the module, the only wall around the heap of garbage-collected objects, and the count of what is in use.
 
+use wasmrt_backend::PAGE_BYTES;
 use wasmrt_model::ModuleInfo;
 use wasmtime::ResourceLimiter;
-
-/// 64 KiB, the page that sizes are reported in.
-pub(crate) const PAGE_BYTES: u64 = 1 << 16;
 
 /// What wasmtime gives as the maximum of the heap of garbage-collected objects: all that 32 bits address.
 const FOUR_GIB: u64 = 1 << 32;

@@ -22,6 +22,15 @@ pub enum ValueType {
     Ref,
 }
 
+impl ValueType {
+    /// Whether its values cross between host and guest.
+    #[inline]
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::I32 | Self::I64 | Self::F32 | Self::F64)
+    }
+}
+
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use wasmrt_model::{Error, ErrorKind, Result};
+use wasmrt_model::{Error, ErrorKind, Result, panic_text};
 
 /// What bounds a worker as a process, and what it may hold on to.
 #[derive(Debug, Default)]
@@ -76,21 +76,15 @@ pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Re
             let report = match outcome {
                 Ok(Ok(report)) => report,
                 Ok(Err(error)) => Report::failed(&error),
-                Err(panic) => Report::failed(&panicked(&*panic)),
+                Err(panic) => {
+                    let text = format!("the worker panicked: {}", panic_text(&*panic));
+                    Report::failed(&Error::new(ErrorKind::Internal, text))
+                }
             };
             let sent = report.send(&report_writer);
             process::exit_now(i32::from(sent.is_err()));
         }
     }
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    Error::new(ErrorKind::Internal, format!("the worker panicked: {text}"))
 }
 
 /// The steps from a copy of the parent to a worker, in an order in which each still has what it needs.

@@ -10,9 +10,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-model", &[]),
     ("wasmrt-guard", &["wasmrt-model"]),
     ("wasmrt-host", &["wasmrt-model"]),
-    ("wasmrt-wasmedge", &["wasmrt-model"]),
-    ("wasmrt-wasmtime", &["wasmrt-model"]),
-    ("wasmrt-wasmer", &["wasmrt-model"]),
+    ("wasmrt-backend", &["wasmrt-model"]),
+    ("wasmrt-backend-tests", &["wasmrt-model"]),
+    ("wasmrt-wasmedge", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
+    ("wasmrt-wasmtime", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
+    ("wasmrt-wasmer", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
     (
         "wasmrt-runtime",
         &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime", "wasmrt-wasmer"],
@@ -24,8 +26,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without a line of unsafe code.
-const SAFE: &[&str] =
-    &["engine-core/model/src/lib.rs", "engine-core/guard/src/lib.rs", "engine-core/host/src/lib.rs", "cli/src/main.rs"];
+const SAFE: &[&str] = &[
+    "engine-core/model/src/lib.rs",
+    "engine-core/guard/src/lib.rs",
+    "engine-core/host/src/lib.rs",
+    "backends/common/src/lib.rs",
+    "cli/src/main.rs",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is two levels up").to_owned()

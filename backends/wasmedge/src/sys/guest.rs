@@ -3,7 +3,7 @@
 //! Owns the contexts in the order in which they may go, and every call into the guest. What a code means is decided elsewhere.
 
 use super::abi::{self, Status, Str, ValType};
-use super::host::{Host, Import, PAGE_BYTES, low_bits, make_function};
+use super::host::{Host, Import, low_bits, make_function};
 use super::interrupt::{Armed, ExecutorInterrupter};
 use super::native::Turn;
 use super::{Code, Library, Module, Owned, Settings};
@@ -14,6 +14,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
+use wasmrt_backend::PAGE_BYTES;
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction};
 use wasmrt_model::{FunctionType, Value, ValueType};
 
@@ -228,7 +229,7 @@ impl Guest {
         let memory = NonNull::new(memory)?;
         // SAFETY: the memory belongs to our instance.
         let pages = unsafe { (functions.memory_pages)(memory.as_ptr()) };
-        let length = usize::try_from(pages).ok()?.checked_mul(PAGE_BYTES)?;
+        let length = usize::try_from(u64::from(pages).checked_mul(PAGE_BYTES)?).ok()?;
         if length == 0 {
             return Some(&mut []);
         }

@@ -7,17 +7,11 @@ use super::abi::{self, Status, Str, ValType};
 use super::{Code, Library, Owned};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
+use wasmrt_backend::{MEMORY, PAGE_BYTES, call_host, with_slots};
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction};
 use wasmrt_model::{Error, ErrorKind, ValueType};
-
-/// 64 KiB, the one page size that WasmEdge knows.
-pub(super) const PAGE_BYTES: usize = 1 << 16;
-
-/// More values than any function of WASI takes; signatures with more of them pay an allocation for each call.
-const VALUES_ON_STACK: usize = 16;
 
 /// What all imports of one guest share.
 #[derive(Debug)]
@@ -77,7 +71,7 @@ impl Host {
                     return NOTHING;
                 }
                 // SAFETY: the guest is running, so its instance is live; the name is constant text.
-                let found = unsafe { (functions.instance_find_memory)(guest, Str::new("memory")) };
+                let found = unsafe { (functions.instance_find_memory)(guest, Str::new(MEMORY)) };
                 let Some(memory) = NonNull::new(found) else {
                     self.memory.set(Memory::Absent);
                     return NOTHING;
@@ -88,7 +82,7 @@ impl Host {
         };
         // SAFETY: the memory belongs to the guest that is running.
         let pages = unsafe { (functions.memory_pages)(memory.as_ptr()) };
-        let length = usize::try_from(pages).unwrap_or(0).saturating_mul(PAGE_BYTES);
+        let length = usize::try_from(u64::from(pages).saturating_mul(PAGE_BYTES)).unwrap_or(0);
         if length == 0 {
             return NOTHING;
         }
@@ -112,11 +106,11 @@ impl Host {
         // SAFETY: the library keeps `length` bytes mapped at `start`. The guest waits for us, no call below gets to the
         // library, and the slice ends with this call: so nothing else touches or moves the memory meanwhile.
         let memory = unsafe { std::slice::from_raw_parts_mut(start, length) };
-        with_words(params.len(), |args| {
+        with_slots(params.len(), |args| {
             for (word, (value, value_type)) in args.iter_mut().zip(params.iter().zip(&import.params)) {
                 *word = low_bits(value.bits, *value_type);
             }
-            with_words(returns.len(), |results| {
+            with_slots(returns.len(), |results| {
                 functions.call(import.index, memory, args, results)?;
                 for (value, (bits, val_type)) in returns.iter_mut().zip(results.iter().zip(&import.results)) {
                     *value = abi::Value { bits: u128::from(*bits), val_type: *val_type };
@@ -187,28 +181,19 @@ unsafe extern "C" fn call_import(
         None => &mut [],
     };
     let host = &import.host;
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let called = call_host(import.index, || {
         if params.len() != import.params.len() || returns.len() != import.results.len() {
             return Err(Error::new(ErrorKind::Internal, "WasmEdge passed no values for a host function").into());
         }
         host.call(import, frame, params, returns)
-    }));
-    let ending = match result {
-        Ok(Ok(())) => return Status::SUCCESS,
-        Ok(Err(ending)) => ending,
-        Err(panic) => {
-            let words = panic
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            Error::new(ErrorKind::Internal, format!("a host function panicked: {words}"))
-                .with_context("import", import.index)
-                .into()
+    });
+    match called {
+        Ok(()) => Status::SUCCESS,
+        Err(ending) => {
+            host.ending.replace(Some(ending));
+            Status::TERMINATED
         }
-    };
-    host.ending.replace(Some(ending));
-    Status::TERMINATED
+    }
 }
 
 /// The bits of a value, zero-extended, whatever the library left above a 32-bit one.
@@ -220,13 +205,4 @@ pub(super) fn low_bits(bits: u128, value_type: ValueType) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "numbers live in the low half")]
     let low = bits as u64;
     low & mask
-}
-
-/// Lends out this many zeroed words.
-fn with_words<R>(count: usize, use_words: impl FnOnce(&mut [u64]) -> R) -> R {
-    let mut on_stack = [0; VALUES_ON_STACK];
-    match on_stack.get_mut(..count) {
-        Some(words) => use_words(words),
-        None => use_words(&mut vec![0; count]),
-    }
 }

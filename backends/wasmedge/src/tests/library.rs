@@ -1,11 +1,10 @@
 //! Finding the library: where, which version, and what it must not do.
 
-use super::{NoHost, TIERS, engine, run_alone, run_alone_as, start};
+use super::{TIERS, engine, failure_of, no_host, prepare, run_alone, start, wasm};
 use crate::sys::{Library, Search, check_version};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
-use wasmrt_model::backend::{Code, Ending, WasmEngine};
+use wasmrt_model::backend::{Code, WasmEngine};
 use wasmrt_model::{EngineName, ErrorKind, Tier};
 
 #[test]
@@ -50,7 +49,7 @@ fn a_file_that_is_no_library_of_ours_is_refused() {
     refusal(directory.path());
     // A shared object of another kind.
     std::fs::remove_file(&file).unwrap();
-    let module = super::prepare("(module (func))").bytes;
+    let module = wasm("(module (func))");
     engine.compile(&module, super::options(Tier::Baseline), &file).unwrap();
     assert!(refusal(directory.path()).contains("WasmEdge_VersionGetMajor"));
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -67,7 +66,7 @@ fn only_versions_with_a_table_are_taken() {
 
 /// What a test writes, less what differs from run to run.
 fn written_by(name: &str) -> String {
-    let text = run_alone(&format!("library::{name}")).replace(name, "");
+    let text = run_alone(&format!("tests::library::{name}"), "").replace(name, "");
     text.lines().filter(|line| !line.contains("finished in")).collect::<Vec<_>>().join("\n")
 }
 
@@ -83,22 +82,16 @@ fn loading_starts_no_thread_and_no_plug_in() {
     let directory = tempfile::tempdir().unwrap();
     // Any shared object does: were it opened, it would show in the list of mappings.
     let plug_in = directory.path().join("libwasmedgePluginTest.so");
-    let module = super::prepare("(module (func))").bytes;
+    let module = wasm("(module (func))");
     engine.compile(&module, super::options(Tier::Baseline), &plug_in).unwrap();
-    run_alone_as("library::child_starts_no_thread_and_no_plug_in", |command| {
-        command.env("WASMEDGE_PLUGIN_PATH", directory.path());
-    });
+    let before = format!("export WASMEDGE_PLUGIN_PATH='{}'", directory.path().display());
+    run_alone("tests::library::child_starts_no_thread_and_no_plug_in", &before);
 }
 
 #[test]
 fn a_guest_without_its_memory_does_not_start() {
     let Some(_) = engine() else { return };
-    run_alone_as("library::child_gets_no_address_space", |command| {
-        let program = command.get_program().to_owned();
-        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        *command = Command::new("sh");
-        command.args(["-c", "ulimit -v 4000000 && exec \"$@\"", "sh"]).arg(program).args(args);
-    });
+    run_alone("tests::library::child_gets_no_address_space", "ulimit -v 4000000 || exit");
 }
 
 #[test]
@@ -111,15 +104,15 @@ fn child_fails_in_many_ways() {
     let engine = engine().unwrap();
     for tier in TIERS {
         let trapping = r#"(module (memory 1) (func (export "run") (drop (i32.load (i32.const -1)))))"#;
-        start(&engine, trapping, tier, NoHost).unwrap().call("run", &[]).unwrap_err();
-        start(&engine, "(module (func $f unreachable) (start $f))", tier, NoHost).map(|_| ()).unwrap_err();
-        let prepared = super::prepare(r#"(module (import "a" "b" (func)))"#);
+        start(&engine, trapping, tier, no_host()).unwrap().call("run", &[]).unwrap_err();
+        start(&engine, "(module (func $f unreachable) (start $f))", tier, no_host()).map(|_| ()).unwrap_err();
+        let prepared = prepare(r#"(module (import "a" "b" (func)))"#);
         let module = super::load(&engine, &prepared.bytes, tier).unwrap();
-        module.instantiate(&prepared.info, &[], Box::new(NoHost)).map(|_| ()).unwrap_err();
+        module.instantiate(&prepared.info, &[], no_host()).map(|_| ()).unwrap_err();
     }
     engine.load(Code::Wasm(b"\0asm\x01\0\0\0\x01")).map(|_| ()).unwrap_err();
     let absent = Path::new("/nonexistent/artifact");
-    let module = super::prepare("(module (func))").bytes;
+    let module = wasm("(module (func))");
     engine.compile(&module, super::options(Tier::Baseline), absent).unwrap_err();
     engine.compile(b"nothing", super::options(Tier::Baseline), absent).unwrap_err();
 }
@@ -130,10 +123,13 @@ fn child_starts_no_thread_and_no_plug_in() {
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
     let before = threads();
     let engine = engine().unwrap();
-    start(&engine, r#"(module (func (export "run")))"#, Tier::Interpreter, NoHost).unwrap().call("run", &[]).unwrap();
+    start(&engine, r#"(module (func (export "run")))"#, Tier::Interpreter, no_host())
+        .unwrap()
+        .call("run", &[])
+        .unwrap();
     assert_eq!(threads(), before);
     for tier in TIERS {
-        start(&engine, r#"(module (func (export "run")))"#, tier, NoHost).unwrap().call("run", &[]).unwrap();
+        start(&engine, r#"(module (func (export "run")))"#, tier, no_host()).unwrap().call("run", &[]).unwrap();
     }
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     assert!(maps.contains("libwasmedge"));
@@ -146,9 +142,6 @@ fn child_gets_no_address_space() {
     let engine = engine().unwrap();
     let text = r#"(module (memory (export "memory") 1) (func (export "run") (result i32) (i32.load (i32.const 0))))"#;
     for tier in TIERS {
-        match start(&engine, text, tier, NoHost) {
-            Err(Ending::Failed(error)) => assert_eq!(error.kind(), ErrorKind::Internal, "{tier}"),
-            other => panic!("{tier}: {other:?}"),
-        }
+        assert_eq!(failure_of(start(&engine, text, tier, no_host())), ErrorKind::Internal, "{tier}");
     }
 }

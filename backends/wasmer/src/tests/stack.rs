@@ -1,7 +1,6 @@
 //! The stacks that guests run on: what fits, what is refused, what overflows.
 
 use super::*;
-use wasmrt_model::ErrorKind;
 use wasmrt_model::limits::call_depth::STACK_PER_CALL;
 
 /// A function that keeps `values` values on the stack while it calls itself, as often as it is told.
@@ -77,7 +76,7 @@ fn a_stack_of_no_usable_size_is_refused() {
 #[test]
 fn a_stack_that_cannot_be_had_is_an_error() {
     // 128 MiB of private memory, in kibibytes. (A panic that prints a backtrace may need more than is left.)
-    run_alone("stack::child_asks_for_more_stack_than_it_may_have", "export RUST_BACKTRACE=0; ulimit -d 131072;");
+    run_alone("tests::stack::child_asks_for_more_stack_than_it_may_have", "export RUST_BACKTRACE=0; ulimit -d 131072;");
 }
 
 #[test]

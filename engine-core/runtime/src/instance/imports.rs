@@ -12,7 +12,7 @@ use wasmrt_guard::OwnMemory;
 use wasmrt_host::Host;
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction};
 use wasmrt_model::module::{ExternType, Import};
-use wasmrt_model::{Error, ErrorKind, FunctionType, ModuleInfo, Result, Value, ValueType};
+use wasmrt_model::{Error, ErrorKind, FunctionType, ModuleInfo, Result, Value, ValueType, panic_text};
 
 /// Arguments that fit need no allocation per call.
 const VALUES_ON_STACK: usize = 16;
@@ -227,8 +227,7 @@ impl Embedder {
         let called =
             with_values(&signature.params, args, |args| catch_unwind(AssertUnwindSafe(|| function(&mut caller, args))));
         let values = called.map_err(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let text = panic_text(&*panic);
             Error::new(ErrorKind::Internal, format!("the host function {module}.{name} panicked: {text}"))
         })??;
         if !values.iter().map(|value| value.value_type()).eq(signature.results.iter().copied()) {

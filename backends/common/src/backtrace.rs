@@ -1,12 +1,16 @@
-//! Function names as their authors wrote them. Knows nothing of traps.
+//! How backtraces are kept readable and bounded. Where a guest's frames are found is the engine's business.
 
 use std::fmt::{self, Write};
+
+/// Deeper backtraces are cut off at the outer end.
+pub const MOST_FRAMES: usize = 64;
 
 /// Names longer than this are cut: a guest chooses its own names, and a mangled one can expand without end.
 const NAME_BYTES: usize = 512;
 
 /// The name as its author wrote it, if it was mangled by Rust or C++.
-pub(crate) fn readable(name: &str) -> String {
+#[must_use]
+pub fn readable(name: &str) -> String {
     let mut bounded = Bounded(String::new());
     if name.len() <= NAME_BYTES {
         if let Ok(rust) = rustc_demangle::try_demangle(name) {
@@ -48,5 +52,11 @@ mod tests {
         assert_eq!(readable("_ZN3foo3barEi"), "foo::bar(int)");
         assert_eq!(readable("plain"), "plain");
         assert!(readable(&"ä".repeat(NAME_BYTES)).len() <= NAME_BYTES);
+        // Each substitution doubles what it stands for.
+        let mut bomb = String::from("_Z1fI1a");
+        for _ in 0..60 {
+            bomb.push_str("S_S_");
+        }
+        assert!(readable(&bomb).len() <= NAME_BYTES);
     }
 }
