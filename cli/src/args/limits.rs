@@ -23,7 +23,7 @@ pub(crate) struct CodeLimitArgs {
     /// How deep calls of the guest may be nested
     ///
     /// Going deeper is a trap. A function counts once more for each 256 locals and each 4 KiB of its
-    /// code. Without a limit only the engine's stack bounds it, and running into that may be a crash
+    /// code, and not at all if it is small and calls no other one. Without a limit only the engine's stack bounds it, and running into that may be a crash
     /// of the worker. Default: 32768.
     #[arg(long, value_name = "COUNT")]
     pub(crate) call_depth: Option<Limit<Count>>,

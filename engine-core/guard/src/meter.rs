@@ -12,8 +12,8 @@
 //! - Checks stand at each loop iteration, at the entry of each function that calls others, and every 10,000 units of straight code; so a guest
 //!   that has run out goes on for a bounded time only (without any effect but on itself).
 //! - After a trap the figure may lack the last stretch of code between two places where it is settled; it is the same on every engine.
-//! - A call at the depth limit ends the guest; depth counts the guest's own functions, tail calls take the place of their callers, and each
-//!   call from outside starts anew.
+//! - A call at the depth limit ends the guest; depth counts the guest's own functions but small ones that call none of them; tail calls
+//!   take the place of their callers, and each call from outside starts anew.
 //! - A guest whose flag is raised, from whatever thread, ends at its next loop iteration, or at the next entry of a function that calls others.
 //!
 //! Two crates were looked at first. finite-wasm finds block costs and stack heights, for instrumentation that calls a host function per block and

@@ -8,9 +8,10 @@
 ;;! exit = 0
 
 (module
-  (func $leaf)
+  (func $inner)
+  (func $middle (call $inner))
   (func (export "_start") (local $n i32)
     (loop $again
-      (call $leaf)
+      (call $middle)
       (local.set $n (i32.add (local.get $n) (i32.const 1)))
       (br_if $again (i32.lt_u (local.get $n) (i32.const 100000))))))

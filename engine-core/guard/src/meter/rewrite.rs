@@ -4,7 +4,8 @@
 //! first way that leads there sets it, every other one is converted. Code that cannot be reached is copied as it is.
 //!
 //! Depth: the hidden global holds how many calls may still be nested. A function takes it at its entry, less what it counts for, into a local, and writes
-//! that back before each of its calls; so nothing has to be undone on any way out, exceptions included.
+//! that back before each of its calls; so nothing has to be undone on any way out, exceptions included. A small function that calls none of the
+//! guest's functions is not counted at all: there is at most one of them, at the end of a chain of calls.
 
 use super::Globals;
 use super::calls::Calls;
@@ -163,7 +164,7 @@ impl Writer<'_> {
                 }
                 self.sink().i64_const(0).i64_lt_s().if_(BlockType::Empty);
                 self.sink().local_get(mine).global_set(depth).unreachable().end();
-            } else {
+            } else if counts > 1 {
                 self.sink().global_get(depth).i64_const(counts).i64_lt_s().if_(BlockType::Empty);
                 self.sink().i64_const(-1).global_set(depth).unreachable().end();
             }

@@ -2,7 +2,8 @@
 //!
 //! Going deeper ends the guest with a stack-overflow trap. A function counts once, and once more for each [`LOCALS_PER_CALL`] locals (what
 //! several results of a call or block bring onto the stack counts like locals) and
-//! each [`CODE_PER_CALL`] bytes of its code, so that a bound on calls is a bound on stack too, whatever an engine makes of the function.
+//! each [`CODE_PER_CALL`] bytes of its code, so that a bound on calls is a bound on stack too, whatever an engine makes of the function. A small
+//! function that calls no other one of the guest's does not count: only one of them can be at the end of a chain of calls.
 //! Not covered: host functions, which run on a reserve of their own.
 
 use super::Limit;

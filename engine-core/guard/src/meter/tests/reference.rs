@@ -27,7 +27,7 @@ pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
     let mut edits = Edits::default();
     let spent = types.global_count();
     let (depth, deepest) = (spent + 1, spent + 2);
-    for (start, name) in [(0, SPENT), (1, "reference:now"), (1, DEPTH)] {
+    for (start, name) in [(0, SPENT), (1, "reference:now"), (0, DEPTH)] {
         edits.append(id::GLOBAL, |entry| {
             GlobalType { val_type: ValType::I64, mutable: true, shared: false }.encode(entry);
             ConstExpr::i64_const(start).encode(entry);
@@ -72,6 +72,10 @@ pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
             value_type.encode(&mut code);
         }
         add(&mut code, spent, cost::entry(scan.locals));
+        // A function that calls nobody does not count.
+        if scan.calls {
+            note_depth(&mut code, depth, deepest);
+        }
         let base = body.range().start;
         let mut operators = body.get_operators_reader().unwrap();
         while !operators.eof() {
@@ -104,10 +108,8 @@ pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
             }
             let raw = &source[start - base..end - base];
             match operator {
-                Operator::Call { function_index } if function_index >= imported => {
-                    nested(&mut code, depth, deepest, raw)
-                }
-                Operator::CallIndirect { .. } | Operator::CallRef { .. } => nested(&mut code, depth, deepest, raw),
+                Operator::Call { function_index } if function_index >= imported => nested(&mut code, depth, raw),
+                Operator::CallIndirect { .. } | Operator::CallRef { .. } => nested(&mut code, depth, raw),
                 _ => code.extend_from_slice(raw),
             }
         }
@@ -122,16 +124,19 @@ fn add(code: &mut Vec<u8>, global: u32, amount: u64) {
     InstructionSink::new(code).global_get(global).i64_const(amount).i64_add().global_set(global);
 }
 
-fn nested(code: &mut Vec<u8>, depth: u32, deepest: u32, call: &[u8]) {
-    let mut sink = InstructionSink::new(code);
-    sink.global_get(depth).i64_const(1).i64_add().global_set(depth);
-    sink.global_get(depth)
+fn note_depth(code: &mut Vec<u8>, depth: u32, deepest: u32) {
+    InstructionSink::new(code)
+        .global_get(depth)
         .global_get(deepest)
         .global_get(depth)
         .global_get(deepest)
         .i64_gt_s()
         .select()
         .global_set(deepest);
+}
+
+fn nested(code: &mut Vec<u8>, depth: u32, call: &[u8]) {
+    InstructionSink::new(code).global_get(depth).i64_const(1).i64_add().global_set(depth);
     code.extend_from_slice(call);
     InstructionSink::new(code).global_get(depth).i64_const(1).i64_sub().global_set(depth);
 }
