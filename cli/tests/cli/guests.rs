@@ -165,3 +165,17 @@ pub(crate) fn slow_to_compile() -> String {
     let functions: String = (0..3000).map(function).collect();
     format!("(module (memory (export \"memory\") 1) {functions} (func (export \"_start\")))")
 }
+
+/// Opens the directory that it was given, over and over, and exits with how often that went well.
+pub(crate) const OPENS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) ".")
+  (func (export "_start") (local $count i32)
+    (loop $again
+      (if (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2) (i64.const 0) (i64.const 0) (i32.const 0)
+          (i32.const 16))
+        (then (call $exit (local.get $count))))
+      (local.set $count (i32.add (local.get $count) (i32.const 1)))
+      (br $again))))"#;

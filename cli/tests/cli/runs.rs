@@ -1,7 +1,8 @@
 //! Flags and what they do to a guest.
 
 use crate::guests;
-use crate::room::{Room, engines};
+use crate::room::{Ended, Room, WASM_RUN, engines};
+use std::process::Command;
 
 #[test]
 fn a_module_runs_with_and_without_the_word_run() {
@@ -86,6 +87,23 @@ fn a_volume_is_written_unless_it_is_for_reading() {
             std::fs::remove_dir(room.path("data")).unwrap();
         }
         assert_ne!(room.run_on(engine, &["make.wat"]).code, 0, "a guest without a volume has none");
+    }
+}
+
+#[test]
+fn a_guest_may_open_what_its_limit_says_though_the_shell_allows_less() {
+    let room = Room::with("opens.wat", guests::OPENS);
+    std::fs::create_dir(room.path("data")).unwrap();
+    for engine in engines() {
+        let script = format!(
+            "ulimit -Sn 64 && exec {WASM_RUN} --engine {engine} --open-files 150 --report report.json -v data:/data opens.wat"
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]);
+        room.settle(&mut command);
+        let ended = Ended::from(command.output().unwrap());
+        // Three streams and the volume are open to begin with.
+        assert_eq!(ended.code, 146, "{ended:#?}");
     }
 }
 

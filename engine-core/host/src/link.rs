@@ -1,6 +1,7 @@
 //! Matching what a module imports against what the host offers, before anything is started.
 
 use crate::preview1::{Abi, Function};
+use crate::refusals::harmless;
 use std::fmt::Write as _;
 use wasmrt_model::backend::ImportedFunction;
 use wasmrt_model::module::{ExternType, Import};
@@ -19,7 +20,7 @@ pub fn link(info: &ModuleInfo) -> Result<Vec<ImportedFunction>> {
     for import in &info.imports {
         match offered(import) {
             Ok(function) => linked.push(function),
-            Err(why) => wrong.push(format!("{}.{}: {why}", import.module, import.name)),
+            Err(why) => wrong.push(format!("{}.{}: {why}", harmless(&import.module), harmless(&import.name))),
         }
     }
     if wrong.is_empty() {
@@ -110,6 +111,14 @@ mod tests {
         let count = |abi| Function::ALL.iter().filter(|f| Function::of_name(abi, f.name()) == Some(**f)).count();
         assert_eq!(count(Abi::Snapshot1), 46);
         assert_eq!(count(Abi::Unstable), 45);
+    }
+
+    #[test]
+    fn names_do_nothing_to_a_terminal_and_do_not_flood_it() {
+        let long = "x".repeat(100_000);
+        let info = module(vec![import("env\u{1b}[2J", &long, function(&[], &[]))]);
+        let text = link(&info).unwrap_err().to_string();
+        assert!(!text.contains('\u{1b}') && text.contains("env") && text.len() < 1000, "{text}");
     }
 
     #[test]

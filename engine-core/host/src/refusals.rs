@@ -33,11 +33,16 @@ impl Refusals {
     }
 }
 
-/// A guest's words, made safe for a terminal and short.
+/// A guest's words, made safe for a terminal and short, in quotation marks.
 pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", harmless(text))
+}
+
+/// A guest's words, made safe for a terminal and short.
+pub(crate) fn harmless(text: &str) -> String {
     let mut short: String = text.escape_debug().take(MAX_QUOTED).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
         short.push_str("...");
     }
-    format!("'{short}'")
+    short
 }

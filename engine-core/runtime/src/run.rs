@@ -59,6 +59,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes).map(|cap| cap.saturating_add(own_stack)),
         opens_files: !plan.preopens().is_empty(),
+        open_files: plan.limits().open_files.bound().map(|files| files.0),
         guest_stack_bytes: Some(thread_stack),
         cpu_time,
         own_group: !on_terminal(),

@@ -92,6 +92,11 @@ impl Runtime {
         self.registry.statuses()
     }
 
+    /// Whether this build could run guests on it.
+    pub(crate) fn has_backend(&self, engine: EngineName) -> bool {
+        self.registry.names().any(|name| name == engine)
+    }
+
     /// How it was set up.
     #[must_use]
     pub fn config(&self) -> &RuntimeConfig {

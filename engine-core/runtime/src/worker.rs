@@ -28,6 +28,8 @@ pub(crate) struct WorkerSetup<'a> {
     pub(crate) guest_stack_bytes: Option<u64>,
     /// Whether it opens files for a guest, and may have to use what the caller may do with files of others.
     pub(crate) opens_files: bool,
+    /// How many descriptors it may have to hold for a guest.
+    pub(crate) open_files: Option<u64>,
     /// Whether it gets a process group of its own.
     pub(crate) own_group: bool,
     /// Descriptors that it needs; all others are closed.
@@ -47,6 +49,9 @@ pub(crate) struct Worker {
 
 /// How much of a worker's stack is the guest's: enough for the default of `call_depth`. A worker's main thread grows on demand.
 pub(crate) const GUEST_STACK_BYTES: usize = 256 << 20;
+
+/// Descriptors that a worker holds beside those of its guest.
+const OWN_DESCRIPTORS: u64 = 64;
 
 /// What of a worker's stack is for everything else: the engine, host functions, compilers.
 const OWN_STACK_BYTES: u64 = 16 << 20;
@@ -151,6 +156,17 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
             .map_err(|errno| Error::io(format!("cannot set {resource:?}"), errno.into()))
     };
     set(Resource::Core, 0, 0)?;
+    if let Some(open_files) = setup.open_files {
+        // What the machine does not allow, the guest sees as an error when it gets there.
+        let now = rustix::process::getrlimit(Resource::Nofile);
+        let wanted = open_files.saturating_add(OWN_DESCRIPTORS);
+        let most = now.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        if now.current.is_some_and(|current| current < most) {
+            let raised = Rlimit { current: Some(most), maximum: now.maximum };
+            rustix::process::setrlimit(Resource::Nofile, raised)
+                .map_err(|errno| Error::io("cannot raise the number of descriptors", errno.into()))?;
+        }
+    }
     limit_stack(OWN_STACK_BYTES.saturating_add(setup.guest_stack_bytes.unwrap_or_default()))?;
     if let Some(cpu_time) = setup.cpu_time {
         // The kernel counts whole seconds here; the supervisor is exact and comes first.
