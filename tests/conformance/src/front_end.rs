@@ -169,7 +169,10 @@ fn started(mut command: Command, case: &Case, stage: &Stage, interrupt: Option<&
             command.env(name, value);
         }
     }
-    command.env("WASMRT_CACHE_DIR", cache_directory()?).envs(&case.header.host_env);
+    command.env("WASMRT_CACHE_DIR", cache_directory()?);
+    for (name, value) in &case.header.host_env {
+        command.env(name, value.replace("{tmp}", &stage.root().to_string_lossy()));
+    }
     process::run(command, &case.header.stdin, interrupt)
 }
 
