@@ -160,3 +160,16 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+#[test]
+fn every_attack_of_the_threat_model_has_a_case() {
+    let security = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md is there");
+    let (_, list) = security.split_once("## Attacks that are tried").expect("it lists attacks");
+    let (list, _) = list.split_once("\n## ").expect("something follows the list");
+    let listed: BTreeSet<u32> =
+        list.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
+    assert!(!listed.is_empty());
+    let cases = wasmrt_tests::case::Case::all(&wasmrt_tests::trials::cases_directory()).expect("cases can be read");
+    let tried: BTreeSet<u32> = cases.iter().flat_map(|case| case.header.rows.iter().copied()).collect();
+    assert_eq!(listed, tried);
+}
