@@ -9,7 +9,7 @@ use wasmrt_model::{Error, ErrorKind, FunctionType, Value, ValueType};
 use wasmtime::{AsContextMut, Caller, Extern, Func, FuncType, Store, Val, ValType};
 
 /// The export that host functions work on.
-const MEMORY: &str = "memory";
+pub(crate) const MEMORY: &str = "memory";
 
 /// Parameters and results that fit need no allocation per call. WASI's longest signature has nine parameters.
 const INLINE: usize = 16;
@@ -134,7 +134,7 @@ fn slots<'a>(inline: &'a mut [u64; INLINE], heap: &'a mut Vec<u64>, len: usize) 
 }
 
 fn call_host(caller: &mut Caller<'_, State>, index: usize, args: &[u64], results: &mut [u64]) -> wasmtime::Result<()> {
-    // Looked up at the first call, which may come from the start section: the instance exists by then, but nobody else has it.
+    // Known from instantiation on; a start section calls earlier, and then the caller is the instance that nobody else has yet.
     let exported = match caller.data().memory {
         Some(known) => known,
         None => {

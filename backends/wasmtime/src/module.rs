@@ -49,7 +49,11 @@ impl WasmModule for WasmtimeModule {
         }
         let functions = imports::functions(&mut store, imports)?;
         match Instance::new(&mut store, &self.module, &functions) {
-            Ok(instance) => Ok(Box::new(WasmtimeInstance::new(store, instance, self.place))),
+            Ok(instance) => {
+                // An import that is exported again is called by no instance, so host functions could not look it up themselves.
+                store.data_mut().memory = Some(instance.get_memory(&mut store, imports::MEMORY));
+                Ok(Box::new(WasmtimeInstance::new(store, instance, self.place)))
+            }
             Err(error) => Err(trap::ending(error, &mut store)),
         }
     }

@@ -122,11 +122,13 @@ impl Guest {
             return Err(Stopped::ByHost(ending));
         }
         Code::check(status)?;
+        let instance = instance?;
+        host.instantiated(&instance);
         Ok(Self {
             functions: HashMap::new(),
             globals: Vec::new(),
             interrupter: None,
-            instance: instance?,
+            instance,
             probe: None,
             _host_modules: host_modules,
             executor,

@@ -61,6 +61,24 @@ fn a_function_may_be_imported_twice_and_take_many_values() {
     }
 }
 
+/// So it is with a start section that is a function of the host, which metering makes an export.
+#[test]
+fn an_import_that_is_exported_again_sees_the_memory() {
+    let Some(engine) = engine() else { return };
+    let text = r#"(module (import "m" "f" (func $f (result i32))) (memory (export "memory") 1) (export "f" (func $f))
+        (func (export "run") (result i32) (call $f)) (func (export "tail") (result i32) (return_call $f)))"#;
+    for tier in TIERS {
+        let (host, _) = Script::new(|_, memory, _, results| {
+            results[0] = u64::try_from(memory.len()).unwrap();
+            Ok(())
+        });
+        let mut guest = start(&engine, text, tier, host).unwrap();
+        for export in ["f", "run", "tail", "f"] {
+            assert_eq!(guest.call(export, &[]).unwrap(), i32s(&[65536]), "{tier} {export}");
+        }
+    }
+}
+
 #[test]
 fn the_host_sees_the_memory_as_it_is_now() {
     let Some(engine) = engine() else { return };

@@ -167,6 +167,24 @@ fn only_the_export_named_memory_is_shown() {
     assert!(run_with(wrong_type, look).is_ok());
 }
 
+/// So it is with a start section that is a function of the host, which metering makes an export.
+#[test]
+fn an_import_that_is_exported_again_sees_the_memory() {
+    let wasm = wasm(
+        r#"(module (import "" "touch" (func $touch (result i32))) (memory (export "memory") 1) (export "touch" (func $touch))
+        (func (export "run") (result i32) (call $touch)))"#,
+    );
+    let module = engine().load(Code::Wasm(&wasm)).unwrap();
+    let host = Host(|_, memory: &mut [u8], _: &[u64], results: &mut [u64]| {
+        results[0] = u64::try_from(memory.len()).unwrap();
+        Ok(())
+    });
+    let mut guest = module.instantiate(&small(), &imports(&wasm), Box::new(host)).unwrap();
+    for export in ["touch", "run", "touch"] {
+        assert_eq!(guest.call(export, &[]).unwrap(), [Value::I32(65536)], "{export}");
+    }
+}
+
 #[test]
 fn the_start_section_sees_host_and_memory() {
     let text = r#"(module (import "" "exit" (func $exit (param i32))) (memory (export "memory") 1)
