@@ -48,7 +48,7 @@ impl WasmModule for WasmEdgeModule {
                     .into());
             }
         }
-        let mut guest = Guest::new(&self.settings, &self.module, imports, host)
+        let mut guest = Guest::new(&self.settings, &self.module, info.features, imports, host)
             .map_err(|stopped| crate::instance::ending(self.library, stopped))?;
         if !info.memories.is_empty() {
             let pages = guest.memories().map_err(|stopped| crate::instance::ending(self.library, stopped))?;
