@@ -27,6 +27,8 @@ pub struct Guest {
     pub table_elements: u64,
     /// Whether its code looks at a flag.
     pub interruption: bool,
+    /// Whether it may compute with floats.
+    pub(crate) floats: bool,
     /// Arguments, limits to be tried, and so on.
     pub(crate) seed: u64,
 }
@@ -46,9 +48,10 @@ pub(crate) fn guest(data: &[u8]) -> Result<Guest> {
     let memory_bytes = if choices.one_in(2) { 24 << 16 } else { choices.below(20 << 16) };
     let table_elements = if choices.one_in(2) { 10_000 } else { choices.below(300) };
     let interruption = choices.one_in(4);
-    let module = Module::new(config(&mut choices), &mut u)?;
-    let wasm = with_memory(&module.to_bytes())?;
-    Ok(Guest { wasm, memory_bytes, table_elements, interruption, seed })
+    let config = config(&mut choices);
+    let floats = config.allow_floats;
+    let wasm = with_memory(&Module::new(config, &mut u)?.to_bytes())?;
+    Ok(Guest { wasm, memory_bytes, table_elements, interruption, floats, seed })
 }
 
 /// What a module may consist of. Most keep to what every engine has.
@@ -64,8 +67,9 @@ fn config(choices: &mut Stream) -> Config {
         max_data_segments: small(0, 6),
         max_element_segments: small(0, 6),
         max_elements: small(1, 20),
-        max_funcs: small(3, 14),
-        min_funcs: small(1, 3),
+        // Imports are counted too.
+        max_funcs: small(12, 24),
+        min_funcs: small(1, 4),
         max_globals: small(0, 10),
         max_imports: 9,
         max_instructions: [20, 60, 150, 400][small(0, 3)],
@@ -78,6 +82,8 @@ fn config(choices: &mut Stream) -> Config {
         max_tags: 3,
         max_types: small(4, 16),
         max_type_size: 10_000,
+        // Without a type there is no function.
+        min_types: 2,
         min_memories: u32::try_from(small(0, 1).min(max_memories)).unwrap_or(0),
         min_tables: u32::try_from(small(0, 1).min(max_tables)).unwrap_or(0),
         ..Config::default()
@@ -154,7 +160,7 @@ impl Guest {
     /// The text's, when it is one.
     pub fn new(module: &[u8], seed: u64) -> std::result::Result<Self, wat::Error> {
         let wasm = wat::parse_bytes(module)?.into_owned();
-        Ok(Self { wasm, memory_bytes: 24 << 16, table_elements: 10_000, interruption: false, seed })
+        Ok(Self { wasm, memory_bytes: 24 << 16, table_elements: 10_000, interruption: false, floats: true, seed })
     }
 
     /// What the guard is told, with or without meters.

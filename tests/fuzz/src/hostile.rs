@@ -1,8 +1,9 @@
 //! Bytes that need not be a module: the guard must never panic on them, and what it lets through is a module to every engine.
 
+use crate::compare;
 use crate::digest::{Stream, mix};
 use crate::engines::Engines;
-use crate::guest::guest;
+use crate::guest::{Guest, guest};
 use crate::known;
 use crate::report::{Finding, Report, chain};
 use wasmrt_guard::{GuardOptions, Metering, StructureCaps, function_names, inspect, prepare, sniff};
@@ -14,7 +15,15 @@ use wasmrt_model::{ErrorKind, Limit, Limits};
 pub(crate) fn input(engines: &Engines, data: &[u8], report: &mut Report) -> Result<(), Finding> {
     report.count("hostile inputs");
     let mut choices = choices(data);
-    look(engines, &bytes(data, &mut choices), &mut choices, report)
+    let (bytes, guest) = bytes(data, &mut choices);
+    let is_taken = look(engines, &bytes, &mut choices, report)?;
+    match guest {
+        Some(guest) if is_taken && known::runs_the_same(&bytes, guest.floats) => {
+            report.count("hostile: run");
+            compare::whole(engines, &Guest { wasm: bytes, ..guest }, report)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What decides everything but the bytes.
@@ -22,22 +31,22 @@ pub(crate) fn choices(data: &[u8]) -> Stream {
     Stream::new(data.iter().fold(0, |all, byte| mix(all ^ u64::from(*byte))))
 }
 
-/// Raw bytes, or a module with a few changes.
-pub(crate) fn bytes(data: &[u8], choices: &mut Stream) -> Vec<u8> {
-    let Some((kind, rest)) = data.split_first() else { return Vec::new() };
-    match kind % 8 {
-        0 => rest.to_vec(),
-        1 => [b"\0asm\x01\0\0\0".as_slice(), rest].concat(),
+/// Raw bytes, or a module with a few changes and what it was before.
+pub(crate) fn bytes(data: &[u8], choices: &mut Stream) -> (Vec<u8>, Option<Guest>) {
+    let Some((kind, rest)) = data.split_first() else { return (Vec::new(), None) };
+    match kind % 32 {
+        0 => (rest.to_vec(), None),
+        1 => ([b"\0asm\x01\0\0\0".as_slice(), rest].concat(), None),
         _ => match guest(rest) {
-            Ok(guest) => changed(guest.wasm, choices),
-            Err(_) => rest.to_vec(),
+            Ok(guest) => (changed(guest.wasm.clone(), choices), Some(guest)),
+            Err(_) => (rest.to_vec(), None),
         },
     }
 }
 
 /// A few changes of a few bytes each.
 fn changed(mut bytes: Vec<u8>, choices: &mut Stream) -> Vec<u8> {
-    for _ in 0..=choices.below(4) {
+    for _ in 0..=choices.below(6).saturating_sub(3) {
         let length = u64::try_from(bytes.len()).unwrap_or(1);
         let at = usize::try_from(choices.below(length)).unwrap_or(0);
         let some = usize::try_from(choices.below(9)).unwrap_or(0);
@@ -69,7 +78,8 @@ fn changed(mut bytes: Vec<u8>, choices: &mut Stream) -> Vec<u8> {
     bytes
 }
 
-fn look(engines: &Engines, bytes: &[u8], choices: &mut Stream, report: &mut Report) -> Result<(), Finding> {
+/// Whether the guard lets it through, and every engine takes it.
+fn look(engines: &Engines, bytes: &[u8], choices: &mut Stream, report: &mut Report) -> Result<bool, Finding> {
     let _ = sniff(bytes);
     let names = function_names(bytes);
     for index in [0, 1, 7, u32::MAX] {
@@ -91,7 +101,7 @@ fn look(engines: &Engines, bytes: &[u8], choices: &mut Stream, report: &mut Repo
             if refusal.kind() == ErrorKind::Internal {
                 return Err(Finding::new("the guard fails", refusal.to_string()));
             }
-            return Ok(());
+            return Ok(false);
         }
     };
     report.count("hostile: let through");
@@ -114,8 +124,9 @@ fn look(engines: &Engines, bytes: &[u8], choices: &mut Stream, report: &mut Repo
                     return Err(Finding::new("an engine rejects what the guard let through", reason));
                 }
                 report.count("hostile: rejected as known");
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -2,8 +2,9 @@
 
 use crate::run::{End, Step};
 use wasmparser::{Parser, Payload};
-use wasmrt_model::module::{ExternType, ModuleInfo};
-use wasmrt_model::{Feature, TrapKind};
+use wasmrt_guard::{StructureCaps, inspect};
+use wasmrt_model::module::{ExternType, Import, ModuleInfo};
+use wasmrt_model::{Feature, TrapKind, ValueType};
 
 /// Whether a run without meters can be compared on WasmEdge, whose host functions look for the memory in the frame that calls them until there is
 /// an instance to look into, and that is handed out only after the start section. With meters the start is an export, which sees the memory.
@@ -41,4 +42,17 @@ pub(crate) fn same_step(one: &Step, other: &Step) -> bool {
 /// specification's tests exclude the same.
 pub(crate) fn may_reject(reason: &str) -> bool {
     reason.contains("custom-descriptors proposal not implemented")
+}
+
+/// Whether a changed module means the same to every engine: no floats, whose NaNs are not made canonical any more after a change, no vectors whose
+/// results are left open, and imports that the host has.
+pub(crate) fn runs_the_same(wasm: &[u8], floats: bool) -> bool {
+    let number = |value_type: &ValueType| !matches!(value_type, ValueType::V128 | ValueType::Ref);
+    let can_be_offered = |import: &Import| match &import.extern_type {
+        ExternType::Function(signature) => signature.params.iter().chain(&signature.results).all(number),
+        _ => false,
+    };
+    !floats
+        && inspect(wasm, &StructureCaps::default())
+            .is_ok_and(|info| !info.features.contains(Feature::RelaxedSimd) && info.imports.iter().all(can_be_offered))
 }
