@@ -60,6 +60,7 @@ macro_rules! each_test {
                 all_memories_count_exported_or_not
                 growth_up_to_the_maximum_and_not_beyond_is_counted
                 a_guest_gets_the_whole_address_space_when_its_module_says_so
+                an_import_that_is_exported_again_sees_the_memory
             }
             signatures {
                 calls_arrive_in_order_with_every_bit_and_results_return_with_every_bit
@@ -67,6 +68,7 @@ macro_rules! each_test {
                 more_values_than_fit_inline_cross_as_well
                 several_results_cross_or_are_refused_by_name
                 one_name_imported_with_two_signatures_is_two_imports_or_refused
+                tail_calls_of_the_host_come_back_to_the_caller
             }
             traps {
                 every_trap_has_its_kind_and_its_place

@@ -100,3 +100,19 @@ pub(crate) fn a_guest_gets_the_whole_address_space_when_its_module_says_so(subje
         assert_eq!(guest.call("touch", &[]).unwrap(), i32s(&[7]), "{way}");
     }
 }
+
+/// So it is with a start section that is a function of the host, which metering makes an export.
+pub(crate) fn an_import_that_is_exported_again_sees_the_memory(subject: &Subject) {
+    let text = r#"(module (import "m" "f" (func $f (result i32))) (memory (export "memory") 1) (export "f" (func $f))
+        (func (export "run") (result i32) (call $f)))"#;
+    for way in subject.ways() {
+        let host = Log::default().host(|_, memory, _, results| {
+            results[0] = u64::try_from(memory.len()).unwrap();
+            Ok(())
+        });
+        let mut guest = subject.start(text, way, host).unwrap();
+        for export in ["f", "run", "f"] {
+            assert_eq!(guest.call(export, &[]).unwrap(), i32s(&[65536]), "{way} {export}");
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! What crosses between guest and host: order, values, numbers of values, types.
 
 use crate::hosts::{Log, no_host};
-use crate::prepared::prepare;
+use crate::prepared::{Prepared, prepare};
 use crate::{Subject, failure_of, i32s};
 use wasmrt_model::backend::Code;
-use wasmrt_model::{ErrorKind, Value};
+use wasmrt_model::{ErrorKind, Feature, FeatureSet, Value};
 
 /// Each import as the host saw it called.
 fn seen(log: &Log) -> Vec<(usize, Vec<u64>)> {
@@ -197,5 +197,49 @@ pub(crate) fn one_name_imported_with_two_signatures_is_two_imports_or_refused(su
         });
         let result = subject.start(text, way, host).unwrap().call("run", &[]);
         assert_eq!(result.unwrap(), [Value::I32(1), Value::I64(105)], "{way}");
+    }
+}
+
+pub(crate) fn tail_calls_of_the_host_come_back_to_the_caller(subject: &Subject) {
+    let text = r#"(module
+        (type $t (func (param i32) (result i32)))
+        (import "m" "f" (func $f (type $t))) (import "wasmrt:host" "0" (func $other (result i64))) (import "m" "none" (func $none))
+        (import "m" "f" (func $again (type $t)))
+        (memory (export "memory") 1) (table funcref (elem $f)) (elem declare func $f $again)
+        (func $direct (type $t) (local i64 f64) (return_call $f (local.get 0)))
+        (func $table (type $t) (return_call_indirect (type $t) (local.get 0) (i32.const 0)))
+        (func $reference (type $t) (return_call_ref $t (local.get 0) (ref.func $again)))
+        (func $nothing (return_call $none))
+        (func (export "inside") (param i32) (result i32)
+            (call $nothing)
+            (i32.add (call $direct (local.get 0)) (i32.add (call $table (local.get 0)) (call $reference (local.get 0)))))
+        (func (export "outside") (param i32) (result i32) (return_call $f (local.get 0)))
+        (func (export "wide") (result i64) (return_call $other))
+        (export "again" (func $again)))"#;
+    if !subject.has(Feature::TailCall) || !subject.has(Feature::FunctionReferences) {
+        return;
+    }
+    let Prepared { bytes, mut info, imports } = prepare(text);
+    info.features = FeatureSet::of(&[Feature::TailCall]);
+    for way in subject.ways() {
+        let log = Log::default();
+        let host = log.host(|import, memory, args, results| {
+            assert_eq!(memory.len(), 65536);
+            match import {
+                0 | 3 => results[0] = args[0] + 1,
+                1 => results[0] = 7,
+                _ => {}
+            }
+            Ok(())
+        });
+        let mut guest = subject.load(&bytes, way).unwrap().instantiate(&info, &imports, host).unwrap();
+        assert_eq!(guest.call("inside", &i32s(&[10])).unwrap(), i32s(&[33]), "{way}");
+        assert_eq!(guest.call("outside", &i32s(&[20])).unwrap(), i32s(&[21]), "{way}");
+        assert_eq!(guest.call("wide", &[]).unwrap(), [Value::I64(7)], "{way}");
+        assert_eq!(guest.call("again", &i32s(&[30])).unwrap(), i32s(&[31]), "{way}");
+        // Where imports go by name, the first one answers for both of one name.
+        let again = if subject.differs.imports_by_position { 3 } else { 0 };
+        let seen: Vec<_> = log.calls().iter().map(|call| call.import).collect();
+        assert_eq!(seen, [2, 0, 0, again, 0, 1, again], "{way}");
     }
 }

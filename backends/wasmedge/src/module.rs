@@ -43,7 +43,7 @@ impl WasmModule for WasmEdgeModule {
         for import in imports {
             check_import(import).map_err(|error| error.with_context("engine", "wasmedge"))?;
         }
-        let mut guest = Guest::new(&self.settings, &self.module, imports, host)
+        let mut guest = Guest::new(&self.settings, &self.module, info.features, imports, host)
             .map_err(|stopped| crate::instance::ending(self.library, stopped))?;
         if !info.memories.is_empty() {
             let pages = guest.memories().map_err(|stopped| crate::instance::ending(self.library, stopped))?;

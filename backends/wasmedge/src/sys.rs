@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "the engine is a C library")]
 
 mod abi;
+mod bridge;
 mod code;
 mod guest;
 mod host;

@@ -64,7 +64,7 @@ fn typed_function(store: &mut Store<State>, index: usize, signature: &FunctionTy
 }
 
 fn call_host(caller: &mut Caller<'_, State>, index: usize, args: &[u64], results: &mut [u64]) -> wasmtime::Result<()> {
-    // Looked up at the first call, which may come from the start section: the instance exists by then, but nobody else has it.
+    // Known from instantiation on; a start section calls earlier, and then the caller is the instance that nobody else has yet.
     let exported = match caller.data().memory {
         Some(known) => known,
         None => {

@@ -17,7 +17,7 @@ use wasmtime::{Func, Global, Instance, Memory, Mutability, Store, Val, ValType};
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) host: Box<dyn HostFunctions>,
-    /// The exported memory, once a host function has looked it up; Some(None) when there is none.
+    /// The exported memory, once it was looked up; Some(None) when there is none.
     pub(crate) memory: Option<Option<Memory>>,
     /// What a host function ended the guest with, while wasmtime unwinds.
     pub(crate) ending: Option<Ending>,

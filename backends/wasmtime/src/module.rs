@@ -7,6 +7,7 @@ use crate::interrupt;
 use crate::stack;
 use crate::trap;
 use crate::walls::Walls;
+use wasmrt_backend::MEMORY;
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction, WasmInstance, WasmModule};
 use wasmrt_model::limits::memory_bytes;
 use wasmrt_model::{Error, ErrorKind, Limit, ModuleInfo};
@@ -49,7 +50,11 @@ impl WasmModule for WasmtimeModule {
         }
         let functions = imports::functions(&mut store, imports)?;
         match Instance::new(&mut store, &self.module, &functions) {
-            Ok(instance) => Ok(Box::new(WasmtimeInstance::new(store, instance, self.place))),
+            Ok(instance) => {
+                // An import that is exported again is called by no instance, so host functions could not look it up themselves.
+                store.data_mut().memory = Some(instance.get_memory(&mut store, MEMORY));
+                Ok(Box::new(WasmtimeInstance::new(store, instance, self.place)))
+            }
             Err(error) => Err(trap::ending(error, &mut store)),
         }
     }

@@ -153,6 +153,8 @@ functions! {
     executor_create = "WasmEdge_ExecutorCreate" (*const Configure, *mut Statistics) -> *mut Executor;
     executor_register_import =
         "WasmEdge_ExecutorRegisterImport" (*mut Executor, *mut Store, *const ModuleInstance) -> Status;
+    executor_register = "WasmEdge_ExecutorRegister"
+        (*mut Executor, *mut *mut ModuleInstance, *mut Store, *const AstModule, Str) -> Status;
     executor_instantiate = "WasmEdge_ExecutorInstantiate"
         (*mut Executor, *mut *mut ModuleInstance, *mut Store, *const AstModule) -> Status;
     executor_invoke = "WasmEdge_ExecutorInvoke"

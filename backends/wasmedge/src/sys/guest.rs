@@ -3,6 +3,7 @@
 //! Owns the contexts in the order in which they may go, and every call into the guest. What a code means is decided elsewhere.
 
 use super::abi::{self, Status, Str, ValType};
+use super::bridge;
 use super::host::{Host, Import, low_bits, make_function};
 use super::interrupt::{Armed, ExecutorInterrupter};
 use super::native::Turn;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use wasmrt_backend::PAGE_BYTES;
 use wasmrt_model::backend::{Ending, HostFunctions, ImportedFunction};
-use wasmrt_model::{FunctionType, Value, ValueType};
+use wasmrt_model::{FeatureSet, FunctionType, Value, ValueType};
 
 /// Why a call did not return.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct Guest {
     interrupter: Option<Armed>,
     instance: Owned<abi::ModuleInstance>,
     probe: Option<Probe>,
+    _bridges: Vec<Bridge>,
     _host_modules: Vec<Owned<abi::ModuleInstance>>,
     executor: Owned<abi::Executor>,
     _store: Owned<abi::Store>,
@@ -51,6 +53,13 @@ pub(crate) struct Guest {
     library: &'static Library,
     _module: Arc<Module>,
     settings: Arc<Settings>,
+}
+
+/// Functions between the guest and the host.
+#[derive(Debug)]
+struct Bridge {
+    _instance: Owned<abi::ModuleInstance>,
+    _module: Module,
 }
 
 /// An exported function. The pointer is good for as long as the instance.
@@ -87,10 +96,11 @@ struct Found {
 }
 
 impl Guest {
-    /// Instantiates a module over these imports and runs its start section.
+    /// Instantiates a module that needs these features over these imports, and runs its start section.
     pub(crate) fn new(
         settings: &Arc<Settings>,
         module: &Arc<Module>,
+        features: FeatureSet,
         imports: &[ImportedFunction],
         host: Box<dyn HostFunctions>,
     ) -> Result<Self, Stopped> {
@@ -98,7 +108,11 @@ impl Guest {
         let functions = &library.functions;
         let host = Host::new(library, host);
         let mut kept = Vec::with_capacity(imports.len());
-        let host_modules = host_modules(library, imports, &host, &mut kept)?;
+        let hidden_name = (!settings.native && bridge::is_needed(features)).then(|| bridge::hidden_name(imports));
+        let host_modules = match &hidden_name {
+            Some(name) => host_modules(library, &bridge::hidden(imports, name), &host, &mut kept)?,
+            None => host_modules(library, imports, &host, &mut kept)?,
+        };
         // SAFETY: the function takes nothing.
         let store = Owned::new(unsafe { (functions.store_create)() }, functions.store_delete)?;
         // SAFETY: the configuration is live; statistics may be null.
@@ -110,6 +124,10 @@ impl Guest {
                 unsafe { (functions.executor_register_import)(executor.as_ptr(), store.as_ptr(), module.as_ptr()) };
             Code::check(status)?;
         }
+        let bridges = match &hidden_name {
+            Some(name) => bridges(settings, imports, name, &executor, &store)?,
+            None => Vec::new(),
+        };
         let mut raw = std::ptr::null_mut();
         let turn = settings.native.then(Turn::take);
         // SAFETY: all contexts are live, `raw` may be written. The start section may call our imports, which are kept.
@@ -123,12 +141,15 @@ impl Guest {
             return Err(Stopped::ByHost(ending));
         }
         Code::check(status)?;
+        let instance = instance?;
+        host.instantiated(&instance);
         Ok(Self {
             functions: HashMap::new(),
             globals: Vec::new(),
             interrupter: None,
-            instance: instance?,
+            instance,
             probe: None,
+            _bridges: bridges,
             _host_modules: host_modules,
             executor,
             _store: store,
@@ -355,6 +376,31 @@ unsafe extern "C" fn list_memories(
     }
     found.memories.replace(memories);
     Status::SUCCESS
+}
+
+/// One module for each module name, whose functions call those that the host offers under the hidden name.
+fn bridges(
+    settings: &Settings,
+    imports: &[ImportedFunction],
+    hidden_name: &str,
+    executor: &Owned<abi::Executor>,
+    store: &Owned<abi::Store>,
+) -> Result<Vec<Bridge>, Code> {
+    let functions = &settings.library.functions;
+    let mut bridges = Vec::new();
+    for (name, bytes) in bridge::modules(imports, hidden_name).ok_or(Code::GENERIC)? {
+        let module = Module::from_bytes(settings, &bytes)?;
+        let mut raw = std::ptr::null_mut();
+        let (executor, store) = (executor.as_ptr(), store.as_ptr());
+        // SAFETY: all contexts are live, the name is readable for the time of the call, `raw` may be written.
+        let status = unsafe {
+            (functions.executor_register)(executor, &raw mut raw, store, module.raw.as_ptr(), Str::new(name))
+        };
+        let instance = Owned::new(raw, functions.instance_delete);
+        Code::check(status)?;
+        bridges.push(Bridge { _instance: instance?, _module: module });
+    }
+    Ok(bridges)
 }
 
 /// One host module for each module name, with a function for each import. What has to stay alive goes to `kept`.

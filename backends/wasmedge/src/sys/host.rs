@@ -57,6 +57,14 @@ impl Host {
         self.ending.take()
     }
 
+    /// Looks for the memory in the instance itself. Until then it is looked for in the frame of whoever calls, and a call without one, as of
+    /// an import that is exported again, sees none.
+    pub(super) fn instantiated(&self, guest: &Owned<abi::ModuleInstance>) {
+        // SAFETY: the instance is live; the name is constant text.
+        let found = unsafe { (self.library.functions.instance_find_memory)(guest.as_ptr(), Str::new("memory")) };
+        self.memory.set(NonNull::new(found).map_or(Memory::Absent, Memory::Found));
+    }
+
     /// Start and length of the guest's memory as it is now.
     fn memory(&self, frame: *const abi::CallingFrame) -> (*mut u8, usize) {
         const NOTHING: (*mut u8, usize) = (NonNull::dangling().as_ptr(), 0);

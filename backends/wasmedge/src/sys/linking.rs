@@ -35,13 +35,6 @@ pub enum Value {
 /// Functions of the library beyond those in `abi`.
 #[derive(Debug, Clone, Copy)]
 struct Symbols {
-    register: unsafe extern "C" fn(
-        *mut abi::Executor,
-        *mut *mut abi::ModuleInstance,
-        *mut abi::Store,
-        *const abi::AstModule,
-        Str,
-    ) -> abi::Status,
     type_v128: unsafe extern "C" fn() -> ValType,
     type_is_extern: unsafe extern "C" fn(ValType) -> bool,
     value_function: unsafe extern "C" fn(*const abi::FunctionInstance) -> abi::Value,
@@ -64,7 +57,6 @@ impl Symbols {
             };
         }
         Some(Self {
-            register: function!(b"WasmEdge_ExecutorRegister\0"),
             type_v128: function!(b"WasmEdge_ValTypeGenV128\0"),
             type_is_extern: function!(b"WasmEdge_ValTypeIsExternRef\0"),
             value_function: function!(b"WasmEdge_ValueGenFuncRef\0"),
@@ -124,7 +116,9 @@ impl World {
         let turn = self.settings.native.then(Turn::take);
         let status = match name {
             // SAFETY: all contexts are live, the name is readable for the time of the call, `raw` may be written.
-            Some(name) => unsafe { (self.symbols.register)(executor, &raw mut raw, linked, parsed, Str::new(name)) },
+            Some(name) => unsafe {
+                (functions.executor_register)(executor, &raw mut raw, linked, parsed, Str::new(name))
+            },
             // SAFETY: as above.
             None => unsafe { (functions.executor_instantiate)(executor, &raw mut raw, linked, parsed) },
         };

@@ -50,7 +50,7 @@ fn native_code_inside_a_module_is_not_executed() {
     let run = |native| {
         let settings = Arc::new(settings(native));
         let module = Arc::new(sys::Module::from_bytes(&settings, &hostile).unwrap());
-        let mut guest = sys::Guest::new(&settings, &module, &[], no_host()).unwrap();
+        let mut guest = sys::Guest::new(&settings, &module, wasmrt_model::FeatureSet::EMPTY, &[], no_host()).unwrap();
         guest.call("run", &[]).unwrap().unwrap()
     };
     assert_eq!(run(true), i32s(&[666]), "the attack is real");

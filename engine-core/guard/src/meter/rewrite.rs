@@ -336,6 +336,12 @@ impl Writer<'_> {
         self.copy_to(event.end);
         if block.shape == Shape::Loop {
             self.heed_interruption();
+            // Exceptions arrive without any branch on whose way something could be checked.
+            if block.catches
+                && let (Some(state), Some(mut ledger)) = (self.state, self.ledger())
+            {
+                ledger.check(state);
+            }
         }
     }
 
@@ -361,13 +367,8 @@ impl Writer<'_> {
         let Some(frame) = self.frames.get(target) else { return from };
         let (goal, exact, is_loop) = (frame.goal(from), frame.exact, frame.shape == Some(Shape::Loop));
         let arrived = match self.ledger() {
-            Some(mut ledger) if exact => {
-                let state = ledger.settle(from);
-                if is_loop {
-                    ledger.check(state);
-                }
-                state
-            }
+            // A loop that wants this checks at its head.
+            Some(mut ledger) if exact => ledger.settle(from),
             Some(mut ledger) if is_loop => ledger.next_iteration(from, goal),
             Some(mut ledger) => ledger.convert(from, goal),
             None => from,

@@ -120,6 +120,38 @@ fn flagged(bytes: &[u8], metering: Metering, export: &str, flag: i64) -> Option<
     )
 }
 
+/// Such a loop goes on without any branch to it.
+#[test]
+fn a_loop_that_catches_runs_out_of_fuel() {
+    let guest = wat::parse_str(
+        r#"(module (tag $e) (tag $with (param i32)) (global $g (export "g") (mut i32) (i32.const 0))
+            (func $throw (throw $e))
+            (func (export "all") (loop $again (try_table (catch_all $again) (throw $e))))
+            (func (export "one") (loop $again (try_table (catch $e $again) (call $throw))))
+            (func (export "carrying")
+                (drop (i32.const 0) (loop $again (param i32) (result i32)
+                    (drop) (try_table (catch $with $again) (throw $with (i32.const 1))) (i32.const 2))))
+            (func (export "ends") (result i32)
+                (block $done
+                    (loop $again
+                        (global.set $g (i32.add (global.get $g) (i32.const 1)))
+                        (try_table (catch $e $again)
+                            (br_if $done (i32.gt_u (global.get $g) (i32.const 9)))
+                            (br_if $again (i32.and (global.get $g) (i32.const 1)))
+                            (throw $e))))
+                (global.get $g)))"#,
+    )
+    .unwrap();
+    for call_depth in [false, true] {
+        let pair = Pair::new(&guest, true, call_depth);
+        for export in ["all", "one", "carrying"] {
+            let seen = pair.with_limits(export, 10_000, PLENTY, usize::MAX).unwrap();
+            assert_eq!(pair.exhausted(&seen), Some(Exhausted::Fuel), "{export}: {:?}", seen.end);
+        }
+        assert!(same_fuel(&pair, "ends", usize::MAX));
+    }
+}
+
 #[test]
 fn a_raised_flag_ends_whatever_goes_on() {
     let fuel = Metering { fuel: true, ..Metering::default() };
