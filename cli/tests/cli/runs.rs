@@ -95,9 +95,8 @@ fn a_guest_may_open_what_its_limit_says_though_the_shell_allows_less() {
     let room = Room::with("opens.wat", guests::OPENS);
     std::fs::create_dir(room.path("data")).unwrap();
     for engine in engines() {
-        let script = format!(
-            "ulimit -Sn 64 && exec {WASM_RUN} --engine {engine} --open-files 150 --report report.json -v data:/data opens.wat"
-        );
+        let script =
+            format!("ulimit -Sn 64 && exec {WASM_RUN} --engine {engine} --max-files 150 -v data:/data opens.wat");
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
         room.settle(&mut command);
