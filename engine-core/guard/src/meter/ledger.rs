@@ -200,12 +200,12 @@ impl Ledger<'_> {
 
     /// Goes on from a state with the fuel for a loop's next iteration, or ends the guest.
     pub(crate) fn next_iteration(&mut self, from: State, to: State) -> State {
-        // The usual case: what is left stays on the stack from the subtraction to the comparison.
+        // The usual case. Compared before it is subtracted: compilers would make the difference twice otherwise, for its two uses.
         if from.place == Place::Local && to.place == Place::Local && from.pending != to.pending {
             let left = self.locals.get(Use::Left);
-            self.sink().local_get(left).i64_const(from.pending - to.pending).i64_sub().local_tee(left);
-            self.sink().i64_const(to.pending).i64_lt_s();
+            self.sink().local_get(left).i64_const(from.pending).i64_lt_s();
             self.exhausted_if();
+            self.sink().local_get(left).i64_const(from.pending - to.pending).i64_sub().local_set(left);
             return to;
         }
         let state = self.convert(from, to);

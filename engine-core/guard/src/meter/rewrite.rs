@@ -157,13 +157,16 @@ impl Writer<'_> {
         if let Some(depth) = self.rules.globals.depth {
             if calls {
                 let mine = self.locals.get(Use::Depth);
-                self.sink().global_get(depth).i64_const(counts).i64_sub().local_tee(mine);
-                // One branch for both meters: either number is below 0 if its meter is exhausted.
                 if let Some(fuel) = self.rules.globals.fuel {
-                    self.sink().global_get(fuel).i64_or();
+                    // One branch for both meters: either number is below 0 if its meter is exhausted.
+                    self.sink().global_get(depth).i64_const(counts).i64_sub().local_tee(mine);
+                    self.sink().global_get(fuel).i64_or().i64_const(0).i64_lt_s().if_(BlockType::Empty);
+                    self.sink().local_get(mine).global_set(depth).unreachable().end();
+                } else {
+                    self.sink().global_get(depth).local_tee(mine).i64_const(counts).i64_lt_s().if_(BlockType::Empty);
+                    self.sink().i64_const(-1).global_set(depth).unreachable().end();
+                    self.sink().local_get(mine).i64_const(counts).i64_sub().local_set(mine);
                 }
-                self.sink().i64_const(0).i64_lt_s().if_(BlockType::Empty);
-                self.sink().local_get(mine).global_set(depth).unreachable().end();
             } else if counts > 1 {
                 self.sink().global_get(depth).i64_const(counts).i64_lt_s().if_(BlockType::Empty);
                 self.sink().i64_const(-1).global_set(depth).unreachable().end();
