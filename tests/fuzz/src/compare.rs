@@ -47,7 +47,7 @@ pub(crate) fn input(engines: &Engines, data: &[u8], report: &mut Report) -> Resu
 /// Everything about one guest.
 pub(crate) fn whole(engines: &Engines, guest: &Guest, report: &mut Report) -> Result {
     let features = engines.features();
-    let prepared = match prepare(&guest.wasm, &guest.options(features, true)) {
+    let prepared = match prepare(&guest.wasm, &guest.options(features, guest.metered())) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             // A valid module of features that are there has a limit, or shares memory.
@@ -57,8 +57,8 @@ pub(crate) fn whole(engines: &Engines, guest: &Guest, report: &mut Report) -> Re
             return if expected { Ok(()) } else { Err(Finding::new("the guard refuses", refusal.to_string())) };
         }
     };
-    let plain = prepare(&guest.wasm, &guest.options(features, false))
-        .map_err(|refusal| Finding::new("the guard refuses without meters", refusal.to_string()))?;
+    let plain = prepare(&guest.wasm, &guest.options(features, guest.unmetered()))
+        .map_err(|refusal| Finding::new("the guard refuses without fuel", refusal.to_string()))?;
     still_valid(engines, guest, &prepared)?;
 
     let calls = guest.calls(prepared.info());
@@ -76,8 +76,8 @@ pub(crate) fn whole(engines: &Engines, guest: &Guest, report: &mut Report) -> Re
     let few = calls.get(..bounded.steps.len().saturating_sub(1)).unwrap_or_default();
     if !bounded.steps.is_empty() {
         let unmetered = Loaded::new(load(&engines.wasmtime, &plain)?, &plain, few);
-        same("wasmtime without meters", &bounded, &unmetered.run(None))?;
-        report.count("compared: wasmtime without meters");
+        same("wasmtime without fuel", &bounded, &unmetered.run(None))?;
+        report.count("compared: wasmtime without fuel");
     }
     exact(&metered, &expected, guest, "wasmtime", report)?;
 
@@ -95,10 +95,12 @@ pub(crate) fn whole(engines: &Engines, guest: &Guest, report: &mut Report) -> Re
         same("wasmedge with meters", &expected, &other.run(None))?;
         report.count("compared: wasmedge with meters");
         exact(&other, &expected, guest, "wasmedge", report)?;
-        if !bounded.steps.is_empty() && known::starts_the_same_on_wasmedge(&guest.wasm, prepared.info()) {
+        if let Some(started) = bounded.steps.first()
+            && known::starts_the_same_on_wasmedge(&guest.wasm, prepared.info(), started)
+        {
             let other = Loaded::new(load(&engines.wasmedge, &plain)?, &plain, few);
-            same("wasmedge without meters", &bounded, &other.run(None))?;
-            report.count("compared: wasmedge without meters");
+            same("wasmedge without fuel", &bounded, &other.run(None))?;
+            report.count("compared: wasmedge without fuel");
         }
     }
     Ok(())
@@ -106,7 +108,7 @@ pub(crate) fn whole(engines: &Engines, guest: &Guest, report: &mut Report) -> Re
 
 /// The prepared module is one that the guard itself takes, and needs no more than the guest did.
 fn still_valid(engines: &Engines, guest: &Guest, prepared: &PreparedModule) -> Result {
-    let mut options = guest.options(engines.features(), false);
+    let mut options = guest.options(engines.features(), None);
     // Functions grow, and by how much is no matter here.
     options.memory_bytes = wasmrt_model::Limit::Unlimited;
     options.table_elements = wasmrt_model::Limit::Unlimited;
@@ -152,7 +154,7 @@ fn sane(trace: &Trace) -> Result {
     Ok(())
 }
 
-/// What a run without meters has to show: the steps before a meter runs out, without fuel.
+/// What a run without fuel has to show: the steps before a meter runs out, without fuel.
 fn bounded(trace: &Trace) -> Trace {
     let mut steps = trace.steps.clone();
     steps.truncate(steps.iter().position(|step| matches!(step.end, End::Exhausted(_))).unwrap_or(steps.len()));

@@ -163,13 +163,22 @@ impl Guest {
         Ok(Self { wasm, memory_bytes: 24 << 16, table_elements: 10_000, interruption: false, floats: true, seed })
     }
 
-    /// What the guard is told, with or without meters.
-    pub(crate) fn options(&self, features: FeatureSet, metered: bool) -> GuardOptions {
+    /// Every meter.
+    pub(crate) fn metered(&self) -> Option<Metering> {
+        Some(Metering { fuel: true, call_depth: true, interruption: self.interruption })
+    }
+
+    /// No meter, or now and then all but fuel.
+    pub(crate) fn unmetered(&self) -> Option<Metering> {
+        self.seed.is_multiple_of(4).then_some(Metering { fuel: false, call_depth: true, interruption: true })
+    }
+
+    /// What the guard is told.
+    pub(crate) fn options(&self, features: FeatureSet, metering: Option<Metering>) -> GuardOptions {
         let mut options = GuardOptions::new(features, &Limits::UNLIMITED);
         options.memory_bytes = Limit::At(Bytes(self.memory_bytes));
         options.table_elements = Limit::At(Count(self.table_elements));
-        options.metering =
-            metered.then_some(Metering { fuel: true, call_depth: true, interruption: self.interruption });
+        options.metering = metering;
         options
     }
 

@@ -9,12 +9,13 @@ use wasmrt_model::{Feature, TrapKind, ValueType};
 /// Whether a run without meters can be compared on WasmEdge, whose host functions look for the memory in the frame that calls them until there is
 /// an instance to look into, and that is handed out only after the start section. With meters the start is an export, which sees the memory.
 ///
-/// Not when the start section is itself a function of the host (WasmEdge calls it without a frame), and not when there is a start section and tail
-/// calls (between the guest and the host there is another function then).
-pub(crate) fn starts_the_same_on_wasmedge(wasm: &[u8], info: &ModuleInfo) -> bool {
-    let tail_calls =
-        [Feature::TailCall, Feature::FunctionReferences].iter().any(|feature| info.features.contains(*feature));
-    if info.has_start && tail_calls {
+/// Not when the start section calls the host and is itself a function of the host (WasmEdge calls it without a frame), nor when there may be tail
+/// calls (between the guest and the host there is another function then). `started` is what was seen with meters.
+pub(crate) fn starts_the_same_on_wasmedge(wasm: &[u8], info: &ModuleInfo, started: &Step) -> bool {
+    if started.host_calls == 0 {
+        return true;
+    }
+    if info.features.contains(Feature::TailCall) || info.features.contains(Feature::FunctionReferences) {
         return false;
     }
     let imported = info.imports.iter().filter(|import| matches!(import.extern_type, ExternType::Function(_))).count();

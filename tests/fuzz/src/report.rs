@@ -25,6 +25,12 @@ impl Report {
         }
     }
 
+    /// How many of these.
+    #[must_use]
+    pub fn count_of(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
     /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         for (what, count) in &other.counts {
