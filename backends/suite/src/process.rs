@@ -66,6 +66,12 @@ impl Footprint {
         }
     }
 
+    /// With what threads that came and went may leave: their stacks and heaps, which the C library keeps for the next ones.
+    #[must_use]
+    pub fn with_room_for_threads(self) -> Self {
+        Self { anonymous_bytes: self.anonymous_bytes + (1 << 20), mappings: self.mappings + 64, ..self }
+    }
+
     /// Nothing has been left behind since `before`.
     ///
     /// # Panics
