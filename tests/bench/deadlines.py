@@ -1,15 +1,12 @@
 """How late a deadline is: guests that spin, sleep and read, ended at their time limit, with output before it."""
 
 import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-from measure import CLI, GUESTS
+from measure import CLI, GUESTS, judged, outcome, room
 
 LIMIT = 0.1
 TARGET = 0.020
@@ -32,8 +29,7 @@ def overshoot(argv, env, report):
     process.stdin.close()
     if status != 124:
         sys.exit(f"{' '.join(argv)} ended with {status}, not 124")
-    with open(report) as file:
-        wall = json.load(file)["outcome"]["usage"]["wall_time"]
+    wall = outcome(report)["usage"]["wall_time"]
     return wall["secs"] + wall["nanos"] / 1e9 - LIMIT, whole - LIMIT
 
 
@@ -42,8 +38,7 @@ def main():
     parser.add_argument("--runs", type=int, default=200)
     options = parser.parse_args()
     missed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        env = {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+    with room() as (scratch, env):
         guests = {}
         for name, text in (("spin", SPIN), ("read", READ)):
             guests[name] = f"{scratch}/{name}.wat"
@@ -65,7 +60,7 @@ def main():
             missed |= not met
             print(
                 f"{engine}: {options.runs} deadlines of {LIMIT * 1000:.0f} ms: median {statistics.median(late) * 1000:.2f} ms late, "
-                f"p99 {p99 * 1000:.2f} ms, worst {max(late) * 1000:.2f} ms  target p99 <= {TARGET * 1000:.0f} ms: {'met' if met else 'MISSED'}; "
+                f"p99 {p99 * 1000:.2f} ms, worst {max(late) * 1000:.2f} ms{judged(f'p99 <= {TARGET * 1000:.0f} ms', met)}; "
                 f"the whole process: median {statistics.median(whole) * 1000:.1f} ms",
                 flush=True,
             )

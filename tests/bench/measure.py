@@ -1,15 +1,36 @@
 """Running commands in turn and comparing what they took. Used by every benchmark here."""
 
+import contextlib
+import json
 import os
 import shutil
 import statistics
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 
 CLI = os.environ["WASMRT_CLI"]
 GUESTS = Path(os.environ["WASMRT_GUESTS"])
+
+
+@contextlib.contextmanager
+def room():
+    """A directory of its own, which is the home, and so the cache, of everything that is run with the environment beside it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield scratch, {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+
+
+def outcome(report):
+    """What wasm-run reported of a run."""
+    with open(report) as file:
+        return json.load(file)["outcome"]
+
+
+def judged(target, met):
+    """The end of a line about a figure that has a target."""
+    return f"  target {target}: {'met' if met else 'MISSED'}"
 
 
 class Sample:
@@ -39,7 +60,7 @@ def pair(name, ours, theirs, runs, env, measure, target=None):
     mine, peer = (statistics.median(side) for side in values)
     ratio = mine / peer
     unit, scale = ("MiB", 1 / 1024) if measure == "peak" else ("ms", 1000)
-    verdict = "" if target is None else f"  target <= {target:.2f}: {'met' if ratio <= target else 'MISSED'}"
+    verdict = "" if target is None else judged(f"<= {target:.2f}", ratio <= target)
     print(f"{name:58} {mine * scale:9.2f} {peer * scale:9.2f} {unit:3}  ratio {ratio:5.2f}{verdict}", flush=True)
     return {"name": name, "measure": measure, "ours": mine, "peer": peer, "ratio": ratio, "target": target, "runs": runs}
 

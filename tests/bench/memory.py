@@ -1,12 +1,9 @@
 """What the host pays for a guest at its memory limit: the worker's peak, against the limit and the reserve that is promised above it."""
 
-import json
-import os
 import subprocess
 import sys
-import tempfile
 
-from measure import CLI
+from measure import CLI, judged, outcome, room
 
 MIB = 1 << 20
 # What SECURITY.md states: the reserve, for a guest of a few lines whose tables and stack take nothing.
@@ -24,8 +21,7 @@ GUEST = """(module (memory (export "memory") 0) (func (export "_start") (local $
 
 def main():
     missed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        env = {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+    with room() as (scratch, env):
         guest, report = f"{scratch}/guest.wat", f"{scratch}/report.json"
         with open(guest, "w") as file:
             file.write(GUEST)
@@ -34,16 +30,15 @@ def main():
                 argv = [CLI, "--quiet", *flags, "--memory", f"{limit}MiB", "--report", report, guest]
                 if subprocess.run(argv, env=env, stdin=subprocess.DEVNULL).returncode != 0:
                     sys.exit(f"{' '.join(argv)} failed")
-                with open(report) as file:
-                    usage = json.load(file)["outcome"]["usage"]
+                usage = outcome(report)["usage"]
                 if usage["memory_pages"] != limit * 16:
                     sys.exit(f"the guest got {usage['memory_pages']} pages of {limit * 16}")
                 above = usage["peak_memory_bytes"] - limit * MIB
                 met = above <= RESERVE
                 missed |= not met
                 print(
-                    f"{' '.join(flags[1:]):28} limit {limit:5} MiB, worker's peak {usage['peak_memory_bytes'] / MIB:8.1f} MiB: {above / MIB:6.1f} MiB above it  "
-                    f"target <= {RESERVE // MIB}: {'met' if met else 'MISSED'}",
+                    f"{' '.join(flags[1:]):28} limit {limit:5} MiB, worker's peak {usage['peak_memory_bytes'] / MIB:8.1f} MiB: {above / MIB:6.1f} MiB above it"
+                    f"{judged(f'<= {RESERVE // MIB}', met)}",
                     flush=True,
                 )
     return missed

@@ -6,12 +6,10 @@ adds to it; the figure of an engine is the geometric mean over the guests.
 
 import argparse
 import math
-import os
 import shutil
 import sys
-import tempfile
 
-from measure import CLI, GUESTS, Sample, wasmtime_cli
+from measure import CLI, GUESTS, Sample, judged, room, wasmtime_cli
 
 WORKLOADS = ("hash", "json", "matrix", "nbody", "search", "sieve", "sort", "states")
 PLENTY = str(10**17)
@@ -48,7 +46,7 @@ def table(engine, names, rows, targets):
         if target:
             met = mean <= target and worst <= NO_GUEST_ABOVE
             missed |= not met
-            line += f"  target <= {target:.2f}, none above {NO_GUEST_ABOVE}: {'met' if met else 'MISSED'}"
+            line += judged(f"<= {target:.2f}, none above {NO_GUEST_ABOVE}", met)
         print(line, flush=True)
     return missed
 
@@ -66,8 +64,7 @@ def main():
     parser.add_argument("--runs", type=int, default=7, help="runs of each variant of each guest")
     options = parser.parse_args()
     missed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        env = {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+    with room() as (scratch, env):
 
         def ours(engine):
             prefix = [CLI, "--quiet", "--engine", engine] + (["--aot", "always"] if engine == "wasmedge" else [])

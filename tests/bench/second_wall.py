@@ -5,15 +5,13 @@ For the second kind the benchmark itself installs a filter that answers both sys
 
 import argparse
 import ctypes
-import json
 import os
 import platform
 import statistics
 import struct
 import sys
-import tempfile
 
-from measure import CLI, GUESTS, Sample
+from measure import CLI, GUESTS, Sample, judged, outcome, room
 
 TARGET = 0.001
 
@@ -70,16 +68,14 @@ def main():
     parser.add_argument("--runs", type=int, default=100)
     options = parser.parse_args()
     missed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        env = {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+    with room() as (scratch, env):
         for engine in ("wasmtime", "wasmedge"):
             report = f"{scratch}/report.json"
             argv = [CLI, "--quiet", "--engine", engine, "-v", f"{scratch}:/data", "--report", report, str(GUESTS / "c" / "hello.wasm")]
             runners = [Runner(argv, env, with_wall) for with_wall in (True, False)]
             for runner, expected in zip(runners, (True, False)):
                 runner.run()
-                with open(report) as file:
-                    sandbox = json.load(file)["outcome"]["os_sandbox"]
+                sandbox = outcome(report)["os_sandbox"]
                 if (sandbox["landlock"] is not None, sandbox["seccomp"]) != (expected, expected):
                     sys.exit(f"the wall is not as it is to be: {sandbox}")
             samples = [[runner.run() for runner in runners] for _ in range(options.runs)]
@@ -91,8 +87,8 @@ def main():
             met = added <= TARGET
             missed |= not met
             print(
-                f"{engine}: hello with the wall {there * 1000:.2f} ms, without {absent * 1000:.2f} ms: {added * 1000:+.2f} ms  "
-                f"target <= {TARGET * 1000:.0f} ms: {'met' if met else 'MISSED'}",
+                f"{engine}: hello with the wall {there * 1000:.2f} ms, without {absent * 1000:.2f} ms: {added * 1000:+.2f} ms"
+                f"{judged(f'<= {TARGET * 1000:.0f} ms', met)}",
                 flush=True,
             )
     return missed

@@ -9,10 +9,9 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-from measure import CLI, GUESTS, Sample, pair, wasmtime_cli
+from measure import CLI, GUESTS, Sample, pair, room, wasmtime_cli
 
 
 def main():
@@ -26,9 +25,8 @@ def main():
     few = max(9, options.runs // 3)
     figures = []
 
-    with tempfile.TemporaryDirectory() as scratch:
-        # The peers keep their caches in the home directory; everybody starts with an empty one and is warmed up.
-        env = {"PATH": os.environ["PATH"], "HOME": scratch, "LANG": "C.UTF-8"}
+    # The peers keep their caches in the home directory; everybody starts with an empty one and is warmed up.
+    with room() as (scratch, env):
         ours = lambda engine, *rest: [CLI, "--engine", engine, *rest]
         print(f"{'':58} {'wasm-run':>9} {'peer':>9}")
 

@@ -165,17 +165,7 @@ impl<'a> Preparer<'a> {
                 format!("the module has {} bytes, more than {bound}", module.len()),
             ));
         }
-        let os_sandbox = crate::worker::confine::available();
-        if plan.require_os_sandbox() && !os_sandbox.is_complete() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "the OS sandbox that was required is not complete: this kernel has no {}",
-                    os_sandbox.missing().join(" and no ")
-                ),
-            )
-            .with_hint("wasm-run doctor tells more; without the requirement what there is would be used"));
-        }
+        check_os_sandbox(&plan)?;
         for tier in cached_tiers(engine.as_ref(), &plan) {
             if let Some(ready) = self.find_cached(engine, tier, &plan, module) {
                 return Ok(ready);
@@ -273,6 +263,23 @@ impl<'a> Preparer<'a> {
         }
         Some(options)
     }
+}
+
+/// Refuses a plan that wants more of an OS sandbox than this kernel has. Who does not ask, does not pay for the question.
+fn check_os_sandbox(plan: &RunPlan) -> Result<()> {
+    if !plan.require_os_sandbox() {
+        return Ok(());
+    }
+    let has = crate::worker::confine::available();
+    if has.is_complete() {
+        return Ok(());
+    }
+    let missing = has.missing().join(" and no ");
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("the OS sandbox that was required is not complete: this kernel has no {missing}"),
+    )
+    .with_hint("wasm-run doctor tells more; without the requirement what there is would be used"))
 }
 
 /// Whether native code may run where the plan says.

@@ -157,15 +157,7 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
     };
     set(Resource::Core, 0, 0)?;
     if let Some(open_files) = setup.open_files {
-        // What the machine does not allow, the guest sees as an error when it gets there.
-        let now = rustix::process::getrlimit(Resource::Nofile);
-        let wanted = open_files.saturating_add(OWN_DESCRIPTORS);
-        let most = now.maximum.map_or(wanted, |maximum| wanted.min(maximum));
-        if now.current.is_some_and(|current| current < most) {
-            let raised = Rlimit { current: Some(most), maximum: now.maximum };
-            rustix::process::setrlimit(Resource::Nofile, raised)
-                .map_err(|errno| Error::io("cannot raise the number of descriptors", errno.into()))?;
-        }
+        allow_descriptors(open_files.saturating_add(OWN_DESCRIPTORS))?;
     }
     limit_stack(OWN_STACK_BYTES.saturating_add(setup.guest_stack_bytes.unwrap_or_default()))?;
     if let Some(cpu_time) = setup.cpu_time {
@@ -180,6 +172,17 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
         set(Resource::Data, cap, cap)?;
     }
     Ok(())
+}
+
+/// As many descriptors as are needed, if the machine allows that: what it does not, the guest sees as an error when it gets there.
+fn allow_descriptors(count: u64) -> Result<()> {
+    let now = rustix::process::getrlimit(Resource::Nofile);
+    let most = now.maximum.map_or(count, |maximum| count.min(maximum));
+    if now.current.is_none_or(|current| current >= most) {
+        return Ok(());
+    }
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: now.maximum })
+        .map_err(|errno| Error::io("cannot raise the number of descriptors", errno.into()))
 }
 
 /// The stack that is needed, no more and no less: what a guest can fill is memory too.

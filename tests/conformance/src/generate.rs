@@ -28,9 +28,9 @@ pub fn module(what: &str, count: u32) -> Result<Vec<u8>> {
         "types" => types(count),
         "params" => params(count),
         "custom" => custom(count),
-        "recursion-locals" => recursion(&locals_across_call(count)),
-        "recursion-values" => recursion(&values_across_call(count)),
-        "recursion-results" => recursion_with_results(count),
+        "recursion-locals" => recursion(&Parts::new(&locals_across_call(count))),
+        "recursion-values" => recursion(&Parts::new(&values_across_call(count))),
+        "recursion-results" => recursion(&results_of_calls(count)),
         other => return Err(format!("there is no generator '{other}'")),
     })
 }
@@ -225,9 +225,8 @@ fn values_across_call(count: u32) -> Function {
     function
 }
 
-/// A module with one global, in which `_start` has this body.
-fn recursion(start: &Function) -> Vec<u8> {
-    let parts = Parts::new(start);
+/// A module of these parts, with one global.
+fn recursion(parts: &Parts) -> Vec<u8> {
     let mut globals = GlobalSection::new();
     globals.global(GlobalType { val_type: ValType::I64, mutable: true, shared: false }, &ConstExpr::i64_const(3));
     let mut module = Module::new();
@@ -237,7 +236,7 @@ fn recursion(start: &Function) -> Vec<u8> {
 }
 
 /// Calls so often a function of 1,000 results before it calls itself: little code, and much for a compiler to keep.
-fn recursion_with_results(count: u32) -> Vec<u8> {
+fn results_of_calls(count: u32) -> Parts {
     const RESULTS: u32 = 1000;
     let mut start = Function::new([]);
     let mut code = start.instructions();
@@ -256,12 +255,7 @@ fn recursion_with_results(count: u32) -> Vec<u8> {
     parts.types.ty().function([], (0..RESULTS).map(|_| ValType::I64));
     parts.functions.function(1);
     parts.code.function(&many);
-    let mut globals = GlobalSection::new();
-    globals.global(GlobalType { val_type: ValType::I64, mutable: true, shared: false }, &ConstExpr::i64_const(3));
-    let mut module = Module::new();
-    module.section(&parts.types).section(&parts.functions).section(&globals).section(&parts.exports);
-    module.section(&parts.code);
-    module.finish()
+    parts
 }
 
 fn custom(bytes: u32) -> Vec<u8> {

@@ -93,7 +93,6 @@ fn number(value_type: ValueType) -> Option<ValType> {
         ValueType::I64 => Some(ValType::I64),
         ValueType::F32 => Some(ValType::F32),
         ValueType::F64 => Some(ValType::F64),
-        ValueType::V128 | ValueType::Ref => None,
         _ => None,
     }
 }
