@@ -31,6 +31,8 @@ pub(crate) struct Wall<'a> {
     pub(crate) preopens: &'a [Preopen],
     /// Native code that the engine opens by its name under /proc.
     pub(crate) artifact: Option<BorrowedFd<'a>>,
+    /// Whether it uses sockets that it is given. It opens none itself, and reaches nobody with them who is not connected already.
+    pub(crate) sockets: bool,
 }
 
 /// What this kernel has of it.
@@ -52,7 +54,7 @@ impl Wall<'_> {
         if has.landlock.is_some() {
             self.landlock().map_err(failed("Landlock"))?;
         }
-        if has.seccomp { apply(&allowed_calls().map_err(failed("seccomp"))?) } else { Ok(()) }
+        if has.seccomp { apply(&allowed_calls(self.sockets).map_err(failed("seccomp"))?) } else { Ok(()) }
     }
 
     /// The second stage: from here on there is the guest.
@@ -220,10 +222,26 @@ const ALWAYS_HERE: &[i64] =
 #[cfg(not(target_arch = "x86_64"))]
 const ALWAYS_HERE: &[i64] = &[];
 
+/// What may be done with sockets that one has. Opening, binding and connecting is another process's.
+const SOCKETS: &[i64] = &[
+    libc::SYS_accept4,
+    libc::SYS_listen,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_shutdown,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_getsockopt,
+];
+
+/// The options that may be set.
+const SOCKET_OPTIONS: &[libc::c_int] =
+    &[libc::SO_KEEPALIVE, libc::SO_OOBINLINE, libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_LINGER];
+
 /// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
 const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
 
-fn allowed_calls() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+fn allowed_calls(sockets: bool) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
@@ -237,6 +255,19 @@ fn allowed_calls() -> std::result::Result<BpfProgram, seccompiler::BackendError>
     // For the second stage, and for libraries that ask what the machine has.
     rules.insert(libc::SYS_prctl, vec![is(0, PR_SET_DUMPABLE)?, is(0, PR_SET_NO_NEW_PRIVS)?, is(0, PR_GET_AUXV)?]);
     rules.insert(libc::SYS_seccomp, Vec::new());
+    if sockets {
+        rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new())));
+        // Without an address: to the peer that the socket has.
+        let no_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+        rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![no_address])?]);
+        let level = u64::from(libc::SOL_SOCKET.cast_unsigned());
+        let option = |name: &libc::c_int| {
+            let equals =
+                |argument, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
+            SeccompRule::new(vec![equals(1, level)?, equals(2, u64::from(name.cast_unsigned()))?])
+        };
+        rules.insert(libc::SYS_setsockopt, SOCKET_OPTIONS.iter().map(option).collect::<std::result::Result<_, _>>()?);
+    }
     compiled(rules, REFUSE, SeccompAction::Allow)
 }
 
