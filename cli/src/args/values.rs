@@ -2,9 +2,9 @@
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use wasmrt_model::network::Published;
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::{Access, AotPolicy, Clock, EngineChoice, Error, ErrorKind, IsolationLevel, Preopen, Random, Result};
 

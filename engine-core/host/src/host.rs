@@ -255,8 +255,7 @@ impl Host {
     fn on_sockets(&mut self, function: Function, memory: &mut [u8], args: &[u64]) -> Answer {
         let words: Vec<u32> = args.iter().map(|arg| word(*arg)).collect();
         if function == Function::SockGetaddrinfo {
-            let around = Around { waiter: &self.waiter, counters: (*self.counters).as_ref() };
-            return self.sockets.resolve(memory, &words, &around);
+            return self.sockets.resolve(memory, &words);
         }
         aligned(memory, words[2], 4, 4)?;
         self.descriptors.check_room()?;

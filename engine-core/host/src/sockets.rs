@@ -228,9 +228,9 @@ impl Sockets {
         (FIRST_KEY..FIRST_KEY.saturating_add(given)).contains(&key)
     }
 
-    /// Who opens sockets, if anybody does.
-    fn network(&mut self) -> Answer<&mut (dyn Network + 'static)> {
-        self.network.as_deref_mut().ok_or_else(|| Denied::because("no network rule allows it").into())
+    /// Who opens sockets. Where nobody does, there are no rules, so none allows this.
+    fn network(&mut self, rule: impl FnOnce() -> String) -> Answer<&mut (dyn Network + 'static)> {
+        opener(&mut self.network, rule)
     }
 
     /// `sock_open`.
@@ -254,15 +254,18 @@ impl Sockets {
                 match protocol {
                     // A client that binds to nothing in particular: connecting does that anyway.
                     Protocol::Tcp if local.port() == 0 && local.ip().is_unspecified() && self.network.is_some() => {
-                        match self.network()?.bind(local) {
+                        match self.network(|| format!("listen={local}"))?.bind(local) {
                             Ok(fd) => State::Bound(fd),
                             Err(Failure::Denied(_)) => State::Fresh,
                             Err(failure) => return Err(stop(failure)),
                         }
                     }
-                    Protocol::Tcp => State::Bound(self.network()?.bind(local).map_err(stop)?),
+                    Protocol::Tcp => {
+                        State::Bound(self.network(|| format!("listen={local}"))?.bind(local).map_err(stop)?)
+                    }
                     Protocol::Udp => {
-                        let (fd, id) = self.network()?.datagrams(local).map_err(stop)?;
+                        let (fd, id) =
+                            self.network(|| format!("listen={local}/udp"))?.datagrams(local).map_err(stop)?;
                         State::Datagrams { fd, id, connected: false }
                     }
                 },
@@ -340,7 +343,7 @@ impl Sockets {
         }
         match (&socket.state, socket.protocol) {
             (State::Fresh, Protocol::Tcp) => {
-                let fd = self.network()?.connect(peer).map_err(stop)?;
+                let fd = self.network(|| format!("connect={peer}"))?.connect(peer).map_err(stop)?;
                 let socket = self.get_mut(key)?;
                 socket.state = State::Connected(fd);
                 socket.apply_options();
@@ -351,7 +354,7 @@ impl Sockets {
                     SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
                     SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
                 };
-                let (fd, id) = self.network()?.datagrams(any).map_err(stop)?;
+                let (fd, id) = self.network(|| format!("connect={peer}/udp"))?.datagrams(any).map_err(stop)?;
                 self.get_mut(key)?.state = State::Datagrams { fd, id, connected: false };
                 self.connect_datagrams(key, id, peer)
             }
@@ -365,7 +368,7 @@ impl Sockets {
     }
 
     fn connect_datagrams(&mut self, key: u32, id: DatagramId, peer: SocketAddr) -> Answer {
-        self.network()?.connect_datagrams(id, peer).map_err(stop)?;
+        self.network(|| format!("connect={peer}/udp"))?.connect_datagrams(id, peer).map_err(stop)?;
         let socket = self.get_mut(key)?;
         if let State::Datagrams { connected, .. } = &mut socket.state {
             *connected = true;
@@ -406,8 +409,7 @@ impl Sockets {
                 (filled, None)
             }
             State::Datagrams { id, .. } => {
-                let network = network.as_deref_mut();
-                let network = network.ok_or_else(|| Stop::from(Denied::because("no network rule allows it")))?;
+                let network = opener(network, || "listen".to_owned())?;
                 let datagram = loop {
                     match network.receive_from(*id, buffer, flags.peek) {
                         Err(Failure::System(errno)) if errno == Os::AGAIN.raw_os_error() => {
@@ -449,9 +451,7 @@ impl Sockets {
                 match peer {
                     Some(peer) if Family::of(peer) != socket.family => return Err(Errno::AFNOSUPPORT.into()),
                     Some(peer) => {
-                        let network = network.as_deref_mut();
-                        let network =
-                            network.ok_or_else(|| Stop::from(Denied::because("no network rule allows it")))?;
+                        let network = opener(network, || format!("connect={peer}/udp"))?;
                         loop {
                             match network.send_to(*id, data, peer) {
                                 Err(Failure::System(errno)) if errno == Os::AGAIN.raw_os_error() => {
@@ -489,6 +489,14 @@ impl Sockets {
         }
         Ok(())
     }
+}
+
+/// Who opens sockets, or the refusal that names the rule which would allow it.
+fn opener(
+    network: &mut Option<Box<dyn Network>>,
+    rule: impl FnOnce() -> String,
+) -> Answer<&mut (dyn Network + 'static)> {
+    network.as_deref_mut().ok_or_else(|| Stop::Denied(format!("there are no network rules; {} would allow it", rule())))
 }
 
 /// How to receive.
@@ -544,25 +552,10 @@ impl Socket {
     }
 }
 
-/// A refusal by the rules: the guest sees EACCES, the report the reason.
-pub(crate) struct Denied(pub(crate) String);
-
-impl Denied {
-    fn because(why: &str) -> Self {
-        Self(why.to_owned())
-    }
-}
-
-impl From<Denied> for Stop {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied.0)
-    }
-}
-
 /// What a failure of the network is to the guest.
 fn stop(failure: Failure) -> Stop {
     match failure {
-        Failure::Denied(why) => Denied(why).into(),
+        Failure::Denied(why) => Stop::Denied(why),
         Failure::System(errno) => Errno::from_os(Os::from_raw_os_error(errno)).into(),
         Failure::NoName => Errno::AINONAME.into(),
     }

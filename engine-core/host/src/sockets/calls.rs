@@ -98,9 +98,9 @@ impl Sockets {
     }
 
     /// `sock_getaddrinfo`, which has no descriptor.
-    pub(crate) fn resolve(&mut self, memory: &mut [u8], args: &[u32], around: &Around<'_>) -> Answer {
+    pub(crate) fn resolve(&mut self, memory: &mut [u8], args: &[u32]) -> Answer {
         match <[u32; 8]>::try_from(args) {
-            Ok(args) => self.look_up(memory, args, around),
+            Ok(args) => self.look_up(memory, args),
             Err(_) => Err(Errno::NOSYS.into()),
         }
     }

@@ -3,9 +3,10 @@
 //! The layout is WasmEdge's, and so is where it writes beyond what its structures say: 26 bytes for an IPv6 address. It is the guest's
 //! memory, and checked to be.
 
-use super::{Around, Sockets, address, stop};
+use super::{Sockets, address, stop};
 use crate::errno::{Answer, Errno};
 use crate::memory::{aligned, range, read_u8, read_u16, read_u32, text, write_u32};
+use crate::refusals::harmless;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const INFO: u32 = 28;
@@ -87,7 +88,7 @@ fn word_of(memory: &[u8], at: u32, length: u32) -> Answer<&str> {
 
 impl Sockets {
     /// `sock_getaddrinfo(node, node_len, service, service_len, hints, res, max_res_len, res_len)`.
-    pub(super) fn look_up(&mut self, memory: &mut [u8], args: [u32; 8], _around: &Around<'_>) -> Answer {
+    pub(super) fn look_up(&mut self, memory: &mut [u8], args: [u32; 8]) -> Answer {
         let [node_at, node_length, service_at, service_length, hints_at, list_at, most, count_at] = args;
         aligned(memory, count_at, 4, 4)?;
         aligned(memory, list_at, 4, 4)?;
@@ -116,7 +117,7 @@ impl Sockets {
         } else if hints.flags & flag::NUMERIC_HOST != 0 {
             return Err(Errno::AINONAME.into());
         } else {
-            self.network()?.resolve(&node).map_err(stop)?
+            self.network(|| format!("resolve={}", harmless(&node)))?.resolve(&node).map_err(stop)?
         };
         found.retain(|ip| hints.wants(*ip));
         if found.is_empty() {
