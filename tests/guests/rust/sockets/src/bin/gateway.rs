@@ -17,7 +17,7 @@ mod rate;
 use backends::Backends;
 use exchange::{Exchange, State};
 use guest_http::{Request, Taken, response_head, take_request};
-use guest_sockets::{Connection, HostPort, Interest, Listener, Progress, refused_by_sandbox, setting, wait};
+use guest_sockets::{Connection, HostPort, Interest, Listener, Progress, exit_code, setting, wait};
 use rate::Rate;
 use std::collections::BTreeMap;
 use std::io;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gateway: {error}");
-            ExitCode::from(if refused_by_sandbox(&error) { 1 } else { 3 })
+            ExitCode::from(exit_code(&error))
         }
     }
 }

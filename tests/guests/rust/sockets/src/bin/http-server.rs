@@ -11,7 +11,7 @@
 //! | `/bytes/N` | N bytes of the alphabet over and over |
 
 use guest_http::{Request, Taken, response_head, take_request};
-use guest_sockets::{Connection, HostPort, Listener, Progress, refused_by_sandbox, setting, wait};
+use guest_sockets::{Connection, HostPort, Listener, Progress, exit_code, setting, wait};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("http-server: {error}");
-            ExitCode::from(if refused_by_sandbox(&error) { 1 } else { 3 })
+            ExitCode::from(exit_code(&error))
         }
     }
 }
