@@ -60,6 +60,9 @@ pub struct Header {
     /// Who tries to reach the guest.
     #[serde(default)]
     pub clients: Vec<Client>,
+    /// The front-end runs in a network of its own, in which nobody answers: neither addresses nor name servers.
+    #[serde(default)]
+    pub silent_network: bool,
     /// Proposals, abilities of wasmrt and abilities of the machine without which it cannot be run.
     #[serde(default)]
     pub requires: Vec<String>,
@@ -233,6 +236,9 @@ impl Header {
             if self.spec.contains_key(key) && !self.any_engine {
                 return Err(format!("spec.{key} is the harness's to set, but for a case with any_engine"));
             }
+        }
+        if self.silent_network && !self.requires.iter().any(|name| name == "namespaces") {
+            return Err("a network of its own requires 'namespaces'".to_owned());
         }
         if self.about.trim().is_empty() {
             return Err("'about' says nothing".to_owned());

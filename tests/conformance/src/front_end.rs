@@ -8,7 +8,7 @@ pub use cli::find as find_cli;
 pub use rust::{CHILD_ARGUMENT, child};
 
 use crate::case::{Case, Interrupt};
-use crate::network::{Scene, Seen};
+use crate::network::{Scene, Seen, silent};
 use crate::pair::Pair;
 use crate::swap::Swapper;
 use crate::{Result, process, tree};
@@ -100,6 +100,9 @@ impl Stage {
         let mut spec: Map<String, Value> =
             case.header.spec.iter().map(|(key, value)| (key.clone(), placed(value, &place))).collect();
         pair.apply(&mut spec);
+        if case.header.network().is_something() {
+            end_in_time(&mut spec);
+        }
         let flags = case.header.flags.as_ref().map(|flags| flags.iter().map(|flag| place(flag)).collect());
         if let Some(unknown) = [format!("{spec:?}"), format!("{flags:?}")].iter().find_map(|text| unknown_port(text)) {
             return Err(format!("there is no {unknown}"));
@@ -180,7 +183,9 @@ impl FrontEnd {
 }
 
 /// Starts a command for a case and waits for it.
-fn started(mut command: Command, case: &Case, stage: &Stage, interrupt: Option<&Interrupt>) -> Result<process::Ended> {
+fn started(command: Command, case: &Case, stage: &Stage, interrupt: Option<&Interrupt>) -> Result<process::Ended> {
+    let mut command =
+        if case.header.silent_network { silent::within(&command, &stage.beside("resolv.conf"))? } else { command };
     command.current_dir(stage.root()).env_clear();
     for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "WASMEDGE_LIB_DIR", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
@@ -229,6 +234,14 @@ fn placed(value: &Value, place: &impl Fn(&str) -> String) -> Value {
             fields.iter().map(|(key, value)| (key.clone(), placed(value, place))).collect::<Map<_, _>>().into()
         }
         other => other.clone(),
+    }
+}
+
+/// Who waits for somebody on the network who does not come must not wait for ever: a case that does not say how long says so long.
+fn end_in_time(spec: &mut Map<String, Value>) {
+    let limits = spec.entry("limits").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(limits) = limits.as_object_mut() {
+        limits.entry("wall_time").or_insert_with(|| "30s".into());
     }
 }
 

@@ -7,6 +7,7 @@ mod clients;
 mod conversation;
 mod peers;
 mod ports;
+pub mod silent;
 
 pub use clients::Client;
 pub use peers::{Does, Peer};
@@ -68,6 +69,14 @@ pub struct Wanted<'a> {
     pub peers: &'a [Peer],
     /// Who comes.
     pub clients: &'a [Client],
+}
+
+impl Wanted<'_> {
+    /// Whether there is any network.
+    #[must_use]
+    pub fn is_something(&self) -> bool {
+        !self.ports.is_empty() || !self.peers.is_empty() || !self.clients.is_empty()
+    }
 }
 
 /// The network of a case, for as long as this lives.

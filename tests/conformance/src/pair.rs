@@ -3,6 +3,7 @@
 //! What an engine cannot do turns a case's expectation into `unsupported`, which is asserted. What the machine lacks (an engine's library,
 //! a privilege, a guest that is not built) makes a trial ignored, unless [`REQUIRE_VARIABLE`] names it: then it fails.
 
+use crate::network::silent;
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use wasmrt_model::{Capabilities, EngineName, Feature, Tier};
@@ -118,7 +119,8 @@ pub fn machine_lacks(requires: &[String]) -> crate::Result<Option<&'static str>>
             "root" if !rustix::process::geteuid().is_root() => return Ok(Some("root")),
             "unprivileged" if rustix::process::geteuid().is_root() => return Ok(Some("unprivileged")),
             "ipv6" if std::net::TcpListener::bind("[::1]:0").is_err() => return Ok(Some("ipv6")),
-            "root" | "unprivileged" | "ipv6" => {}
+            "namespaces" if !silent::is_possible() => return Ok(Some("namespaces")),
+            "root" | "unprivileged" | "ipv6" | "namespaces" => {}
             LARGE_FRAMES => {}
             other if feature(other).is_some() || ABILITIES.iter().any(|(ability, _)| *ability == other) => {}
             other => return Err(format!("'{other}' is no proposal, no ability and no property of a machine")),
