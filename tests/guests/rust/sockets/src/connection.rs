@@ -1,10 +1,16 @@
 //! A connection with what was read and not yet understood, and what is to be written and was not yet taken.
 
 use crate::{Interest, imports};
+use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use wasmedge_wasi_socket::socket::{AddressFamily, Socket, SocketType};
+
+thread_local! {
+    /// Room to read into: one for all connections, since in an interpreter clearing it takes longer than a request.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 << 10]);
+}
 
 /// What came of reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,22 +52,20 @@ impl Connection {
 
     /// Reads what there is, at most 64 KiB: one busy peer must not starve the others.
     pub fn read(&mut self) -> Progress {
-        let mut buffer = [0u8; 16 << 10];
-        for _ in 0..4 {
-            match self.socket.recv(&mut buffer) {
-                Ok(0) => return Progress::Done,
-                Ok(count) => {
-                    self.input.extend_from_slice(&buffer[..count]);
-                    if count < buffer.len() {
+        SCRATCH.with_borrow_mut(|buffer| {
+            loop {
+                match self.socket.recv(buffer) {
+                    Ok(0) => return Progress::Done,
+                    Ok(count) => {
+                        self.input.extend_from_slice(&buffer[..count]);
                         return Progress::Blocked;
                     }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Blocked,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return Progress::Broken,
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Blocked,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Progress::Broken,
             }
-        }
-        Progress::Blocked
+        })
     }
 
     /// Writes what the socket takes.

@@ -41,3 +41,15 @@ pub fn refused_by_sandbox(error: &std::io::Error) -> bool {
     const NOTCAPABLE: i32 = 76;
     matches!(error.raw_os_error(), Some(ACCES | PERM | NOTCAPABLE))
 }
+
+/// The code that a program ends with for this error: 1 refused by the sandbox, 2 a name that is not known, 64 a setting that makes no sense,
+/// 3 anything else.
+pub fn exit_code(error: &std::io::Error) -> u8 {
+    use std::io::ErrorKind;
+    match (error.kind(), error.raw_os_error()) {
+        _ if refused_by_sandbox(error) => 1,
+        (ErrorKind::NotFound, None) => 2,
+        (ErrorKind::InvalidInput, None) => 64,
+        _ => 3,
+    }
+}

@@ -11,7 +11,7 @@
 //! | `/bytes/N` | N bytes of the alphabet over and over |
 
 use guest_http::{Request, Taken, response_head, take_request};
-use guest_sockets::{Connection, HostPort, Listener, Progress, refused_by_sandbox, setting, wait};
+use guest_sockets::{Connection, HostPort, Listener, Progress, exit_code, setting, wait};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
@@ -19,15 +19,15 @@ use std::process::ExitCode;
 
 const LISTENER: usize = usize::MAX;
 const TEXT: &str = "text/plain; charset=utf-8";
-/// How much of `/bytes/N` is made at a time.
-const PIECE: u64 = 64 << 10;
+/// How many rounds of the alphabet of a `/bytes/N` are queued at a time: 64 KiB.
+const ROUNDS: usize = 2520;
 
 fn main() -> ExitCode {
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("http-server: {error}");
-            ExitCode::from(if refused_by_sandbox(&error) { 1 } else { 3 })
+            ExitCode::from(exit_code(&error))
         }
     }
 }
@@ -48,6 +48,7 @@ struct Server {
     answered: u64,
     sent_bytes: u64,
     last: u64,
+    piece: Vec<u8>,
 }
 
 fn serve() -> io::Result<()> {
@@ -60,6 +61,7 @@ fn serve() -> io::Result<()> {
         answered: 0,
         sent_bytes: 0,
         last: setting("MAX_REQUESTS", u64::MAX),
+        piece: b"abcdefghijklmnopqrstuvwxyz".repeat(ROUNDS),
     };
     let mut interests = Vec::new();
     while server.answered < server.last || server.clients.values().any(Client::owed) {
@@ -116,7 +118,7 @@ impl Server {
             if before == 0 && filler == 0 {
                 break;
             }
-            fill(&mut client);
+            fill(&mut client, &self.piece);
             let queued = client.connection.queued() as u64;
             let progress = client.connection.write();
             self.sent_bytes += queued - client.connection.queued() as u64;
@@ -224,14 +226,11 @@ impl Server {
     }
 }
 
-/// Makes the next piece of `/bytes/N`.
-fn fill(client: &mut Client) {
-    if client.filler > 0 && client.connection.queued() < PIECE as usize {
-        let count = client.filler.min(PIECE);
-        // Every piece but the last is whole rounds of the alphabet, so that the pieces join.
-        let count = if count == client.filler { count } else { count - count % 26 };
-        let piece: Vec<u8> = (b'a'..=b'z').cycle().take(count as usize).collect();
-        client.connection.queue(&piece);
+/// Makes the next piece of `/bytes/N`: every piece but the last is the whole of it, and ends where the alphabet does.
+fn fill(client: &mut Client, piece: &[u8]) {
+    if client.connection.queued() < piece.len() {
+        let count = client.filler.min(piece.len() as u64);
+        client.connection.queue(&piece[..count as usize]);
         client.filler -= count;
     }
 }

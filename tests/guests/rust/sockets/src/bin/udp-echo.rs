@@ -2,9 +2,9 @@
 //!
 //! SWAPPED_PORTS=true is for WasmEdge 0.14.1, which gives the sender's port with its bytes in the wrong order.
 //!
-//! Prints `listening on ADDRESS`, then `N bytes from ADDRESS` for each. Ends with 1 when the sandbox refused, with 3 on any other error.
+//! Prints `listening on ADDRESS`, then `N bytes from ADDRESS` for each. How it ends: see `exit_code`.
 
-use guest_sockets::{HostPort, local_address, receive_from, refused_by_sandbox, setting};
+use guest_sockets::{HostPort, exit_code, local_address, receive_from, setting};
 use std::io;
 use std::process::ExitCode;
 use wasmedge_wasi_socket::socket::{AddressFamily, Socket, SocketType};
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("udp-echo: {error}");
-            ExitCode::from(if refused_by_sandbox(&error) { 1 } else { 3 })
+            ExitCode::from(exit_code(&error))
         }
     }
 }
