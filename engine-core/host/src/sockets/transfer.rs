@@ -59,9 +59,19 @@ impl Sockets {
     ) -> Answer<(usize, Option<SocketAddr>)> {
         let Self { network, open, received, .. } = self;
         let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
-        let allowed = received.allowed(buffer.len())?;
+        let allowed = received.allowed(buffer.len());
         let (count, peer) = match &socket.state {
             State::Connected(fd) => {
+                let allowed = match allowed {
+                    Ok(allowed) => allowed,
+                    Err(over) => {
+                        // That the peer has ended is no byte, and can be told to a guest that has had all of its bytes.
+                        let next = socket.until_ready(PollFlags::IN, around.waiter, || {
+                            rustix::net::recv(fd, &mut [0u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT)
+                        })?;
+                        return if next.1 == 0 { Ok((0, None)) } else { Err(over) };
+                    }
+                };
                 let room = &mut buffer[..allowed];
                 let mut filled = 0;
                 let peek = if flags.peek { RecvFlags::PEEK } else { RecvFlags::empty() };
@@ -90,7 +100,7 @@ impl Sockets {
                         other => break other.map_err(stop)?,
                     }
                 };
-                if datagram.0.min(buffer.len()) > allowed {
+                if datagram.0.min(buffer.len()) > allowed.unwrap_or(0) {
                     return Err(Ending::Limit(received.kind).into());
                 }
                 (datagram.0, Some(datagram.1))
