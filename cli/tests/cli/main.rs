@@ -8,6 +8,7 @@ mod commands;
 mod endings;
 mod errors;
 mod guests;
+mod network;
 mod notes;
 mod reports;
 mod room;

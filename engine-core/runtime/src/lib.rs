@@ -4,7 +4,7 @@
 //!
 //! The one crate that front-ends call. A run goes from a `RunSpec` and bytes through [`Runtime::run`] to an `Outcome`:
 //! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, network, fork, [watch](Runtime::run), conclude).
-//! Unsafe code is in `process`, and in `network` where descriptors are passed on by number.
+//! Unsafe code is in `process` alone.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod cache;

@@ -3,12 +3,12 @@
 //! The worker gets descriptors and nothing to make others with. Which addresses the rules allow is decided in [`wasmrt_host::network`], in
 //! that other process.
 
-use crate::process::ChildProcess;
+use crate::process::{self, ChildProcess};
 use crate::worker::report::Report;
 use crate::worker::{self, WorkerSetup, above_standard_streams};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasmrt_host::Listener;
 use wasmrt_host::network::{Broker, Direct, Network, serve};
@@ -184,7 +184,7 @@ fn ready(socket: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
     above_standard_streams(socket)
 }
 
-/// The sockets that were passed on to this process, as systemd does it. They can be had once.
+/// The sockets that were passed on to this process, as systemd does it. They can be had once: nobody else owns them then.
 fn activated() -> Result<Vec<Bound>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let wrong = |why: &str| {
@@ -208,14 +208,8 @@ fn activated() -> Result<Vec<Bound>> {
         .collect()
 }
 
-#[expect(unsafe_code, reason = "descriptors are passed on by number")]
 fn adopt(fd: i32) -> std::result::Result<Bound, &'static str> {
-    // SAFETY: F_GETFD takes any number.
-    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
-        return Err("is not open");
-    }
-    // SAFETY: it is open, was passed on to this process for this, and nobody has taken it before.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let socket = process::adopt(fd).ok_or("is not open")?;
     let kind = sockopt::socket_type(&socket).map_err(|_| "is no socket")?;
     let protocol = match kind {
         SocketType::STREAM if sockopt::socket_acceptconn(&socket) == Ok(true) => Protocol::Tcp,
