@@ -6,7 +6,8 @@ use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
-use crate::worker::guest::{self, GuestWork};
+use crate::worker::component::{self, ComponentWork};
+use crate::worker::guest::{self, Call, GuestWork};
 use crate::worker::report::{Report, ReportedEnd};
 use crate::worker::{self, GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
 use std::fs::File;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wasmrt_host::{Counters, Resources};
-use wasmrt_model::backend::Code;
+use wasmrt_model::backend::{Code, ImportedFunction};
+use wasmrt_model::component::{ComponentOptions, ComponentResources, UsageCounter};
 use wasmrt_model::limits::call_depth;
 use wasmrt_model::{Captured, Error, ErrorKind, ExitStatus, LimitKind, Outcome, Result, RunPlan, Tier, Usage};
 
@@ -40,11 +42,27 @@ impl AsRef<Counters> for RunCounters {
     }
 }
 
+impl UsageCounter for RunCounters {
+    fn output_bytes(&self, total: u64) {
+        self.0.get().output_bytes.store(total, Ordering::Relaxed);
+    }
+
+    fn written_bytes(&self, total: u64) {
+        self.0.get().written_bytes.store(total, Ordering::Relaxed);
+    }
+
+    fn memory_bytes(&self, total: u64) {
+        self.0.get().memory_bytes.fetch_max(total, Ordering::Relaxed);
+    }
+}
+
 /// Runs a module that is ready, to its end.
 pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'_>) -> Result<Outcome> {
-    let Ready { engine, tier, plan, info, meters, code, compile_time } = ready;
-    let imports = wasmrt_host::link(&info)?;
-    let call = guest::entry_call(plan.entry(), &info)?;
+    let Ready { engine, tier, plan, info, meters, code, compile_time, component } = ready;
+    let work = match component {
+        Some(options) => Work::Component(options),
+        None => Work::Module { imports: wasmrt_host::link(&info)?, call: guest::entry_call(plan.entry(), &info)? },
+    };
     let (streams, captures) = streams::open(plan.stdio(), piped)?;
     let counters = SharedCounters::new().map_err(|source| Error::io("cannot share memory with the worker", source))?;
     let counters = Arc::new(counters);
@@ -55,7 +73,14 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let cpu_time = plan.limits().cpu_time.bound().map(|span| span.0);
     let stack_bytes = stack_bytes(&plan);
     // A stack that the engine makes is private memory like any other; the worker's own is not counted as such.
-    let (thread_stack, own_stack) = if engine.capabilities().own_stack { (0, stack_bytes) } else { (stack_bytes, 0) };
+    // Components run on stacks of wasmtime's, which are of a size that the reserve covers.
+    let (thread_stack, own_stack) = if component.is_some() {
+        (0, 0)
+    } else if engine.capabilities().own_stack {
+        (0, stack_bytes)
+    } else {
+        (stack_bytes, 0)
+    };
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes).map(|cap| cap.saturating_add(own_stack)),
         opens_files: !plan.preopens().is_empty(),
@@ -70,12 +95,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let os_sandbox = worker::confine::available();
     let started = Instant::now();
     let worker = worker::spawn(setup, || {
-        let GuestStreams { stdin, stdout, stderr } = duplicate(&streams);
-        let mut resources = Resources::new();
-        resources.stdin = stdin;
-        resources.stdout = stdout;
-        resources.stderr = stderr;
-        resources.counters = Box::new(RunCounters(Arc::clone(&counters)));
+        let streams = duplicate(&streams);
         let code = match &code {
             OwnedCode::Wasm(bytes) => Code::Wasm(bytes),
             OwnedCode::Artifact(file) => match file.try_clone() {
@@ -83,18 +103,36 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 Err(source) => return Report::failed(&Error::io("cannot hold on to the artifact", source)),
             },
         };
-        let work = GuestWork {
-            engine: engine.as_ref(),
-            code,
-            info: &info,
-            meters: meters.as_ref(),
-            imports: &imports,
-            plan: &plan,
-            stack_bytes,
-            resources,
-            os_sandbox,
-        };
-        guest::run(work, &call)
+        let counters = RunCounters(Arc::clone(&counters));
+        match &work {
+            Work::Module { imports, call } => {
+                let mut resources = Resources::new();
+                resources.stdin = streams.stdin;
+                resources.stdout = streams.stdout;
+                resources.stderr = streams.stderr;
+                resources.counters = Box::new(counters);
+                let work = GuestWork {
+                    engine: engine.as_ref(),
+                    code,
+                    info: &info,
+                    meters: meters.as_ref(),
+                    imports,
+                    plan: &plan,
+                    stack_bytes,
+                    resources,
+                    os_sandbox,
+                };
+                guest::run(work, call)
+            }
+            Work::Component(options) => {
+                let mut resources = ComponentResources::new(Arc::new(counters));
+                resources.stdin = streams.stdin;
+                resources.stdout = streams.stdout;
+                resources.stderr = streams.stderr;
+                let work = ComponentWork { engine: engine.as_ref(), code, options: *options, plan: &plan, os_sandbox };
+                component::run(work, resources)
+            }
+        }
     })?;
     // Only the worker holds the guest's ends now, so that its end is the end of the streams.
     drop(streams);
@@ -119,6 +157,12 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         attention.observer.note(&note);
     }
     Ok(outcome)
+}
+
+/// What the worker does.
+enum Work {
+    Module { imports: Vec<ImportedFunction>, call: Call },
+    Component(ComponentOptions),
 }
 
 enum OwnedCode {

@@ -31,6 +31,17 @@ pub(crate) struct Wall<'a> {
     pub(crate) preopens: &'a [Preopen],
     /// Native code that the engine opens by its name under /proc.
     pub(crate) artifact: Option<BorrowedFd<'a>>,
+    /// What kind of guest it is, since hosts differ in the calls that they make.
+    pub(crate) guest: Guest,
+}
+
+/// A kind of guest, by what its host needs of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// A module: its host polls.
+    Module,
+    /// A component: its host has a reactor, on one thread.
+    Component,
 }
 
 /// What this kernel has of it.
@@ -52,7 +63,7 @@ impl Wall<'_> {
         if has.landlock.is_some() {
             self.landlock().map_err(failed("Landlock"))?;
         }
-        if has.seccomp { apply(&allowed_calls().map_err(failed("seccomp"))?) } else { Ok(()) }
+        if has.seccomp { apply(&allowed_calls(self.guest).map_err(failed("seccomp"))?) } else { Ok(()) }
     }
 
     /// The second stage: from here on there is the guest.
@@ -223,8 +234,19 @@ const ALWAYS_HERE: &[i64] = &[];
 /// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
 const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
 
-fn allowed_calls() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+/// What a reactor takes: events of descriptors that the worker has, and one to wake it.
+const REACTOR: &[i64] = &[libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_eventfd2];
+#[cfg(target_arch = "x86_64")]
+const REACTOR_HERE: &[i64] = &[libc::SYS_epoll_wait];
+#[cfg(not(target_arch = "x86_64"))]
+const REACTOR_HERE: &[i64] = &[];
+
+fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
+    match guest {
+        Guest::Module => {}
+        Guest::Component => rules.extend(REACTOR.iter().chain(REACTOR_HERE).map(|call| (*call, Vec::new()))),
+    }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
     };
