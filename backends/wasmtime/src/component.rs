@@ -7,6 +7,7 @@ mod ending;
 mod files;
 mod network;
 mod quota;
+mod server;
 mod state;
 mod streams;
 mod sums;
@@ -17,6 +18,7 @@ use wasmrt_model::component::{ComponentOptions, ComponentResources, ComponentRun
 use wasmrt_model::{Clock, Entry, Error, ErrorKind, ModuleInfo, Result, RunPlan};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 /// A component whose code is loaded.
 pub(crate) struct WasmtimeComponent {
@@ -64,7 +66,7 @@ impl WasmtimeComponent {
             linker.allow_shadowing(true);
             files::add_to_linker(linker)?;
             linker.allow_shadowing(false);
-            Ok(())
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
         };
         add(&mut linker).map_err(|error: wasmtime::Error| {
             Error::new(ErrorKind::Internal, "the component's host cannot be set up").with_source(error)
@@ -79,7 +81,7 @@ impl WasmtimeComponent {
                 ErrorKind::MissingImports,
                 format!("the host does not offer what the component imports: {error:#}"),
             )
-            .with_hint("components are offered WASI 0.2: wasi:cli, filesystem, clocks, random, io and sockets")
+            .with_hint("components are offered WASI 0.2: wasi:cli, filesystem, clocks, random, io, sockets and http")
         })
     }
 
@@ -97,7 +99,7 @@ impl WasmtimeComponent {
             .build()
             .map_err(|source| Error::io("cannot prepare waiting for streams and clocks", source))?;
         runtime.block_on(async {
-            let streams = streams::Standard::new(plan, resources);
+            let streams = streams::Standard::new(resources);
             let mut store = state::store(self.component.engine(), plan, &streams, state::Place::ProcessOfItsOwn)?;
             let result = async {
                 let command = command.instantiate_async(&mut store).await?;
@@ -124,7 +126,10 @@ impl WasmComponent for WasmtimeComponent {
     }
 
     fn serve(&self, plan: &RunPlan, resources: ComponentResources, server: ServerSetup) -> Result<()> {
-        let _ = (plan, resources, server);
-        Err(Error::new(ErrorKind::Unsupported, "this build has no HTTP server"))
+        let proxy = ProxyPre::new(self.linked()?).map_err(|error| {
+            let what = format!("the component has no {}: {error:#}", World::Proxy.interface());
+            Error::new(ErrorKind::MissingExport, what)
+        })?;
+        server::serve(proxy, self.component.engine(), plan, resources, server)
     }
 }

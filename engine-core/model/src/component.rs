@@ -133,7 +133,7 @@ pub trait WasmComponent: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServeLimits {
-    /// What a request may take until its response begins, and then until that ends.
+    /// What a request may take in all, from its head to the end of its response's body.
     pub request_timeout: Duration,
     /// Requests that run at a time.
     pub concurrency: usize,

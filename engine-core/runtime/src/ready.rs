@@ -275,6 +275,23 @@ impl<'a> Preparer<'a> {
         Self { world: World::Proxy, ..Self::for_run(registry, ceiling, cache) }
     }
 
+    /// Makes this component ready to answer requests as asked.
+    pub(crate) fn prepare_server(&self, bytes: &[u8], spec: &RunSpec, attention: &mut Attention<'_>) -> Result<Ready> {
+        if wasmrt_guard::sniff(bytes) == wasmrt_guard::Kind::CoreModule {
+            return Err(Error::new(ErrorKind::Unsupported, "this is a module, and servers are made of components")
+                .with_hint("run it with 'wasm-run run', or build it as a component that exports wasi:http/incoming-handler"));
+        }
+        let timed = [("wall_time", spec.limits.wall_time.is_some()), ("cpu_time", spec.limits.cpu_time.is_some())];
+        if let Some((limit, _)) = timed.iter().find(|(_, asked)| *asked) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("limit {limit} cannot be enforced for a server: it runs until it is stopped"),
+            )
+            .with_hint("bound each request with --request-timeout, or with --fuel"));
+        }
+        self.prepare(bytes, spec, attention)
+    }
+
     /// The way of a component: always compiled, and bounded by the engine where the guard meters modules.
     fn prepare_component(
         &self,

@@ -34,7 +34,7 @@ const BYTES_PER_TABLE_ELEMENT: u64 = 16;
 const LONG_INTERPRETATION: Duration = Duration::from_secs(2);
 
 /// Counters of one run, in memory that the worker shares.
-struct RunCounters(Arc<SharedCounters>);
+pub(crate) struct RunCounters(pub(crate) Arc<SharedCounters>);
 
 impl AsRef<Counters> for RunCounters {
     fn as_ref(&self) -> &Counters {
@@ -165,12 +165,13 @@ enum Work {
     Component(ComponentOptions),
 }
 
-enum OwnedCode {
+/// Code that a worker can be given.
+pub(crate) enum OwnedCode {
     Wasm(Vec<u8>),
     Artifact(File),
 }
 
-fn owned_code(code: ReadyCode) -> Result<(OwnedCode, u64)> {
+pub(crate) fn owned_code(code: ReadyCode) -> Result<(OwnedCode, u64)> {
     Ok(match code {
         ReadyCode::Wasm(bytes) => {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -200,7 +201,7 @@ fn kept_descriptors<'a>(streams: &'a GuestStreams, code: &'a OwnedCode) -> Vec<s
 }
 
 /// In the worker: the streams as its own. (A failed copy reads as end of file, or as nowhere.)
-fn duplicate(streams: &GuestStreams) -> GuestStreams {
+pub(crate) fn duplicate(streams: &GuestStreams) -> GuestStreams {
     let copy =
         |stream: &Option<std::os::fd::OwnedFd>| stream.as_ref().and_then(|fd| above_standard_streams(fd.as_fd()).ok());
     GuestStreams { stdin: copy(&streams.stdin), stdout: copy(&streams.stdout), stderr: copy(&streams.stderr) }
@@ -213,7 +214,8 @@ fn stack_bytes(plan: &RunPlan) -> u64 {
     calls.saturating_mul(call_depth::STACK_PER_CALL.0).max(engine)
 }
 
-fn memory_cap(plan: &RunPlan, tier: Tier, code_bytes: u64) -> Option<u64> {
+/// What a worker may map for one guest of this plan.
+pub(crate) fn memory_cap(plan: &RunPlan, tier: Tier, code_bytes: u64) -> Option<u64> {
     let guest = plan.limits().memory_bytes.bound()?.0;
     let tables = plan.limits().table_elements.bound()?.0.saturating_mul(BYTES_PER_TABLE_ELEMENT);
     let factor = if tier == Tier::Interpreter { INTERPRETED_BYTES_PER_BYTE } else { COMPILED_BYTES_PER_BYTE };

@@ -1,7 +1,9 @@
 //! The one place where a component's wish to reach something is asked about. Without rules everything is refused.
 
 use wasmrt_model::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
+use std::future::Future;
 use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Refuses rules that could not be kept.
 pub(super) fn check(plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
@@ -20,4 +22,22 @@ pub(super) fn apply(builder: &mut WasiCtxBuilder) {
         .allow_ip_name_lookup(false)
         .allow_tcp(false)
         .allow_udp(false);
+}
+
+/// A response that is being received, and what goes on receiving its body.
+type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
+
+/// Outgoing HTTP requests: all of them are refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing;
+
+impl WasiHttpHooks for Outgoing {
+    fn send_request(
+        &mut self,
+        _request: http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _sent: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
+        Box::new(async { Err(HttpError::HttpRequestDenied) })
+    }
 }

@@ -10,7 +10,9 @@ use wasmrt_host::FixedRandom;
 use wasmrt_model::{Access, Error, ErrorKind, Preopen, Random, Result, RunPlan};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What a guest may hold of the host at a time, beside files: streams, pollables, requests. One more is a trap.
 const MOST_RESOURCES: usize = 16 << 10;
@@ -24,7 +26,6 @@ pub(super) enum Place {
     /// The only thread's: the process is the guest's, and no other is ever started.
     ProcessOfItsOwn,
     /// That of threads for it, since other guests want to go on.
-    #[expect(dead_code, reason = "servers come next")]
     Server,
 }
 
@@ -32,6 +33,8 @@ pub(super) enum Place {
 pub(super) struct State {
     ctx: WasiCtx,
     table: ResourceTable,
+    http: WasiHttpCtx,
+    outgoing: network::Outgoing,
     pub(super) sums: Sums,
     written: Arc<Bytes>,
     open: OpenFiles,
@@ -45,12 +48,17 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
 impl State {
     /// The file system with its quotas.
     pub(super) fn files(&mut self) -> QuotaView<'_> {
         let (written, open, refusals) = (Arc::clone(&self.written), &self.open, &self.refusals);
-        let WasiCtxView { ctx, table } = WasiCtxView { ctx: &mut self.ctx, table: &mut self.table };
-        let inner = wasmtime_wasi::filesystem::WasiFilesystemCtxView { ctx: ctx.filesystem(), table };
+        let inner = WasiFilesystemCtxView { ctx: self.ctx.filesystem(), table: &mut self.table };
         QuotaView { inner, written, open, regular_files_only: self.regular_files_only, refusals }
     }
 
@@ -94,6 +102,8 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
     let state = State {
         ctx: builder.build(),
         table,
+        http: WasiHttpCtx::new(),
+        outgoing: network::Outgoing,
         sums: Sums::new(plan, Arc::clone(usage)),
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
         open: OpenFiles::new(plan),

@@ -36,7 +36,7 @@ pub(super) struct Standard {
 
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
-    pub(super) fn new(_plan: &RunPlan, resources: ComponentResources) -> Self {
+    pub(super) fn new(resources: ComponentResources) -> Self {
         let ComponentResources { stdin, stdout, stderr, usage, .. } = resources;
         Self {
             stdin: Arc::new(Channel::new(stdin, Interest::READABLE)),
@@ -147,6 +147,21 @@ fn poll(fd: BorrowedFd<'_>, flags: PollFlags, timeout: Option<&Timespec>) -> boo
     }
 }
 
+/// Writes all of it, waiting where others have made the descriptor non-blocking.
+pub(super) fn write_all(fd: BorrowedFd<'_>, mut rest: &[u8]) -> Result<(), Errno> {
+    while !rest.is_empty() {
+        match rustix::io::write(fd, rest) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                poll(fd, PollFlags::OUT, None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Standard input.
 struct Input(Arc<Channel>);
 
@@ -231,27 +246,16 @@ impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let left = self.quota.left().min(self.left.load(Ordering::Relaxed));
         let allowed = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        let mut rest = bytes.get(..allowed).unwrap_or_default();
-        while !rest.is_empty() {
-            let count = match self.channel.fd() {
-                None => rest.len(),
-                Some(fd) => match rustix::io::write(fd, rest) {
-                    Ok(count) => count,
-                    Err(Errno::INTR) => continue,
-                    // Others share the descriptor: one has made it non-blocking, or was quicker.
-                    Err(Errno::AGAIN) => {
-                        poll(fd, PollFlags::OUT, None);
-                        continue;
-                    }
-                    Err(Errno::PIPE) => return Err(StreamError::Closed),
-                    Err(error) => return Err(StreamError::LastOperationFailed(std::io::Error::from(error).into())),
-                },
-            };
-            rest = rest.get(count..).unwrap_or_default();
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            self.quota.charge(count);
-            self.left.fetch_sub(count.min(self.left.load(Ordering::Relaxed)), Ordering::Relaxed);
+        let written = bytes.get(..allowed).unwrap_or_default();
+        if let Some(fd) = self.channel.fd() {
+            write_all(fd, written).map_err(|error| match error {
+                Errno::PIPE => StreamError::Closed,
+                error => StreamError::LastOperationFailed(std::io::Error::from(error).into()),
+            })?;
         }
+        let count = u64::try_from(written.len()).unwrap_or(u64::MAX);
+        self.quota.charge(count);
+        self.left.fetch_sub(count.min(self.left.load(Ordering::Relaxed)), Ordering::Relaxed);
         if allowed < bytes.len() { Err(StreamError::Trap(self.quota.reached())) } else { Ok(()) }
     }
 

@@ -42,6 +42,8 @@ pub(crate) enum Guest {
     Module,
     /// A component: its host has a reactor, on one thread.
     Component,
+    /// A component that answers requests: threads, and connections that others open.
+    Server,
 }
 
 /// What this kernel has of it.
@@ -63,7 +65,12 @@ impl Wall<'_> {
         if has.landlock.is_some() {
             self.landlock().map_err(failed("Landlock"))?;
         }
-        if has.seccomp { apply(&allowed_calls(self.guest).map_err(failed("seccomp"))?) } else { Ok(()) }
+        if !has.seccomp {
+            return Ok(());
+        }
+        apply(&allowed_calls(self.guest).map_err(failed("seccomp"))?)?;
+        // Of several filters that refuse, the youngest says how.
+        if self.guest == Guest::Server { apply(&no_clone3().map_err(failed("seccomp"))?) } else { Ok(()) }
     }
 
     /// The second stage: from here on there is the guest.
@@ -241,11 +248,42 @@ const REACTOR_HERE: &[i64] = &[libc::SYS_epoll_wait];
 #[cfg(not(target_arch = "x86_64"))]
 const REACTOR_HERE: &[i64] = &[];
 
+/// What a server takes beside: connections that were made to it, and threads' own affairs. It opens no socket, and connects to nobody.
+const SERVER: &[i64] = &[
+    libc::SYS_accept4,
+    libc::SYS_recvfrom,
+    libc::SYS_sendto,
+    libc::SYS_shutdown,
+    libc::SYS_setsockopt,
+    libc::SYS_getsockopt,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+];
+
+/// How the C library makes a thread, in its two kinds; nothing else may be made, no process and no namespace.
+const THREAD_FLAGS: [u64; 2] = [0x003d_0f00, 0x007d_0f00];
+
+/// A kernel without clone3 is what makes the C library fall back to clone, whose flags a filter can see.
+fn no_clone3() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    compiled(rules, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS.cast_unsigned()))
+}
+
 fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
     match guest {
         Guest::Module => {}
         Guest::Component => rules.extend(REACTOR.iter().chain(REACTOR_HERE).map(|call| (*call, Vec::new()))),
+        Guest::Server => {
+            rules.extend(REACTOR.iter().chain(REACTOR_HERE).chain(SERVER).map(|call| (*call, Vec::new())));
+            let exactly = |flags: u64| {
+                SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, flags)?])
+            };
+            rules.insert(libc::SYS_clone, THREAD_FLAGS.iter().map(|flags| exactly(*flags)).collect::<std::result::Result<_, _>>()?);
+        }
     }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])

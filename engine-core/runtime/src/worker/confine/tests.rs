@@ -18,7 +18,7 @@ fn behind<T: Send>(preopens: &[Preopen], work: impl FnOnce() -> T + Send) -> T {
     assert!(has.is_complete(), "this kernel has not what these tests are about: {has}");
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens, artifact: None }.before_code(has).unwrap();
+            Wall { preopens, artifact: None, guest: Guest::Module }.before_code(has).unwrap();
             Wall::before_guest(has).unwrap();
             work()
         });
@@ -211,7 +211,7 @@ fn an_artifact_can_be_opened_by_its_number() {
     let has = available();
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens: &[], artifact: Some(file.as_fd()) }.before_code(has).unwrap();
+            Wall { preopens: &[], artifact: Some(file.as_fd()), guest: Guest::Module }.before_code(has).unwrap();
             let again = fs::read(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
             assert_eq!(again, b"text");
             assert!(refused(fs::read_dir(directory.path())));
