@@ -87,7 +87,8 @@ fn spec_of(args: &ServeArgs, source: &ModuleSource) -> Result<RunSpec> {
     if spec.stdio.stdin == Input::Inherit {
         spec.stdio.stdin = Input::Null;
     }
-    let outputs = [(&grants.stdout, &mut spec.stdio.stdout, "stdout"), (&grants.stderr, &mut spec.stdio.stderr, "stderr")];
+    let outputs =
+        [(&grants.stdout, &mut spec.stdio.stdout, "stdout"), (&grants.stderr, &mut spec.stdio.stderr, "stderr")];
     for (typed, output, name) in outputs {
         if let Some(typed) = typed {
             *output = typed.clone();

@@ -6,6 +6,7 @@
 mod ending;
 mod files;
 mod network;
+pub(crate) mod pool;
 mod quota;
 mod server;
 mod state;

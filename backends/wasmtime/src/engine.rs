@@ -1,6 +1,6 @@
 //! [`WasmtimeEngine`]: what it can do, compiling to artifacts, loading code. Does not instantiate.
 
-use crate::component::{self, WasmtimeComponent};
+use crate::component::{self, WasmtimeComponent, pool};
 use crate::config::{self, Effort, Place};
 use crate::module::WasmtimeModule;
 use std::fs::File;
@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 use wasmrt_backend::write_artifact;
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
-use wasmrt_model::component::{ComponentOptions, WasmComponent};
+use wasmrt_model::component::{ComponentOptions, Pool, WasmComponent};
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, ModuleInfo, Result, RunPlan, Tier, TierCapabilities};
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine, Module};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, Module};
 
 /// wasmtime, built into this program.
 ///
@@ -162,10 +162,15 @@ impl WasmEngine for WasmtimeEngine {
         write_artifact(output, &artifact)
     }
 
-    fn load_component(&self, code: Code<'_>, options: ComponentOptions) -> Result<Box<dyn WasmComponent>> {
+    fn load_component(
+        &self,
+        code: Code<'_>,
+        options: ComponentOptions,
+        pool: Option<Pool>,
+    ) -> Result<Box<dyn WasmComponent>> {
         let place = place_of(self.place, options);
         let component = match code {
-            Code::Artifact(file) => map_component(&new_engine(&config::loading_component(place, options.fuel))?, &file),
+            Code::Artifact(file) => load_artifact(place, options, pool, &file),
             Code::Wasm(bytes) => {
                 let effort = Effort::of(options.code)?;
                 let engine = new_engine(&config::compiling_component(place, effort, false, options.fuel))?;
@@ -195,6 +200,20 @@ impl WasmEngine for WasmtimeEngine {
 /// Where a component's guests run: checks for interruptions are in its code when it asks for them, whatever modules have.
 fn place_of(place: Place, options: ComponentOptions) -> Place {
     Place { interruptible: options.interruptible, ..place }
+}
+
+/// Loads a component's artifact; where it can be had with a pool. What instances of it take is known once it is loaded, so it is then loaded again.
+fn load_artifact(place: Place, options: ComponentOptions, pool: Option<Pool>, file: &File) -> Result<Component> {
+    let config = config::loading_component(place, options.fuel);
+    let component = map_component(&new_engine(&config)?, file)?;
+    let Some(pooling) = pool.and_then(|pool| pool::of(&component, pool)) else { return Ok(component) };
+    let mut config = config;
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling));
+    // Without the address space for it, or with modules of several memories, instances are made one by one.
+    match new_engine(&config) {
+        Ok(engine) => map_component(&engine, file).or(Ok(component)),
+        Err(_) => Ok(component),
+    }
 }
 
 /// As [`WasmtimeEngine::map_artifact`], for components, which wasmtime opens by a name only: this one is the descriptor's own.

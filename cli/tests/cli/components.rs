@@ -92,7 +92,8 @@ fn a_component_runs_and_says_how_it_went() {
 #[test]
 fn the_second_run_finds_the_code_of_the_first() {
     let room = Room::with("app.wat", writing(HELLO));
-    let cached = |room: &Room| room.run(&["cache", "list", "--json"]).expect(0).json()["entries"].as_array().map(Vec::len);
+    let cached =
+        |room: &Room| room.run(&["cache", "list", "--json"]).expect(0).json()["entries"].as_array().map(Vec::len);
     room.run(&["app.wat"]).expect(0);
     let first = cached(&room);
     room.run(&["app.wat"]).expect(0);

@@ -26,7 +26,8 @@ struct Server {
 impl Server {
     fn start(words: &[&str]) -> Self {
         let room = Room::with("proxy.wat", PROXY);
-        let words: Vec<&str> = ["serve", "--addr", "127.0.0.1:0"].iter().chain(words).copied().chain(["proxy.wat"]).collect();
+        let words: Vec<&str> =
+            ["serve", "--addr", "127.0.0.1:0"].iter().chain(words).copied().chain(["proxy.wat"]).collect();
         let mut child = room.command(&words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();

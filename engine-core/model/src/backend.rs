@@ -3,7 +3,7 @@
 //! A backend implements [`WasmEngine`], [`WasmModule`] and [`WasmInstance`]. It gets bytes that the guard has prepared, and
 //! host functions that it calls by number; it holds no policy.
 
-use crate::component::{ComponentOptions, WasmComponent};
+use crate::component::{ComponentOptions, Pool, WasmComponent};
 use crate::{Capabilities, Error, ErrorKind, FunctionType, LimitKind, ModuleInfo, Result, RunPlan, Tier, Trap, Value};
 use std::fmt::Debug;
 use std::fs::File;
@@ -90,12 +90,18 @@ pub trait WasmEngine: Debug + Send + Sync {
         Err(no_components())
     }
 
-    /// Reads code so that it can be run. `options` are those that an artifact was made with.
+    /// Reads code so that it can be run. `options` are those that an artifact was made with; `pool` is for code that many instances are
+    /// made of.
     ///
     /// # Errors
     /// As [`load`](Self::load); `Unsupported` when the engine runs no components.
-    fn load_component(&self, code: Code<'_>, options: ComponentOptions) -> Result<Box<dyn WasmComponent>> {
-        let _ = (code, options);
+    fn load_component(
+        &self,
+        code: Code<'_>,
+        options: ComponentOptions,
+        pool: Option<Pool>,
+    ) -> Result<Box<dyn WasmComponent>> {
+        let _ = (code, options, pool);
         Err(no_components())
     }
 }

@@ -22,6 +22,17 @@ pub struct ComponentOptions {
     pub interruptible: bool,
 }
 
+/// Room that is made ready for instances before the first of them, by engines that can do that: a matter of speed alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// How many instances there may be at a time.
+    pub instances: usize,
+    /// What each may have of memory; None means no bound.
+    pub memory_bytes: Option<u64>,
+    /// What each may have of table elements; None means no bound.
+    pub table_elements: Option<u64>,
+}
+
 /// What a component offers to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum World {

@@ -279,7 +279,9 @@ impl<'a> Preparer<'a> {
     pub(crate) fn prepare_server(&self, bytes: &[u8], spec: &RunSpec, attention: &mut Attention<'_>) -> Result<Ready> {
         if wasmrt_guard::sniff(bytes) == wasmrt_guard::Kind::CoreModule {
             return Err(Error::new(ErrorKind::Unsupported, "this is a module, and servers are made of components")
-                .with_hint("run it with 'wasm-run run', or build it as a component that exports wasi:http/incoming-handler"));
+                .with_hint(
+                    "run it with 'wasm-run run', or build it as a component that exports wasi:http/incoming-handler",
+                ));
         }
         let timed = [("wall_time", spec.limits.wall_time.is_some()), ("cpu_time", spec.limits.cpu_time.is_some())];
         if let Some((limit, _)) = timed.iter().find(|(_, asked)| *asked) {

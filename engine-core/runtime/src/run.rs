@@ -129,7 +129,14 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;
                 resources.stderr = streams.stderr;
-                let work = ComponentWork { engine: engine.as_ref(), code, options: *options, plan: &plan, os_sandbox };
+                let work = ComponentWork {
+                    engine: engine.as_ref(),
+                    code,
+                    options: *options,
+                    pool: None,
+                    plan: &plan,
+                    os_sandbox,
+                };
                 component::run(work, resources)
             }
         }

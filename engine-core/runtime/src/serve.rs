@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmrt_model::backend::{Code, Ending};
-use wasmrt_model::component::{AccessLog, ComponentOptions, ComponentResources, ServeLimits, ServerSetup};
+use wasmrt_model::component::{AccessLog, ComponentOptions, ComponentResources, Pool, ServeLimits, ServerSetup};
 use wasmrt_model::{Error, ErrorKind, ExitStatus, OsSandbox, Result};
 
 /// The first pause before a worker that died is started again; it doubles up to the longest.
@@ -210,10 +210,13 @@ impl<'a> Server<'a> {
             .map_err(|source| Error::io("the server has no standard error to write to", source))?;
         let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let memory_bytes = memory_cap(plan, ready.tier, code_bytes).map(|guest| {
-            guest.saturating_mul(many(limits.concurrency)).saturating_add(many(threads).saturating_mul(BYTES_PER_THREAD))
+            guest
+                .saturating_mul(many(limits.concurrency))
+                .saturating_add(many(threads).saturating_mul(BYTES_PER_THREAD))
         });
         let open_files = plan.limits().open_files.bound().map(|files| {
-            let connections = many(limits.concurrency).saturating_add(many(limits.queue)).saturating_add(IDLE_CONNECTIONS);
+            let connections =
+                many(limits.concurrency).saturating_add(many(limits.queue)).saturating_add(IDLE_CONNECTIONS);
             files.0.saturating_mul(many(limits.concurrency)).saturating_add(connections)
         });
         let os_sandbox = worker::confine::available();
@@ -249,7 +252,8 @@ impl<'a> Server<'a> {
         let failed = |source| Error::io("cannot make a pipe", source);
         let (stopped, stop) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
         let stopped = above_standard_streams(stopped.as_fd()).map_err(failed)?;
-        let counters = SharedCounters::new().map_err(|source| Error::io("cannot share memory with the worker", source))?;
+        let counters =
+            SharedCounters::new().map_err(|source| Error::io("cannot share memory with the worker", source))?;
         let counters = Arc::new(counters);
         let GuestStreams { stdin, stdout, stderr } = &self.streams;
         let mut keep: Vec<BorrowedFd<'_>> = [stdin, stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
@@ -306,6 +310,11 @@ impl<'a> Server<'a> {
             engine: self.ready.engine.as_ref(),
             code,
             options: self.component,
+            pool: Some(Pool {
+                instances: self.limits.concurrency,
+                memory_bytes: plan.limits().memory_bytes.bound().map(|bytes| bytes.0),
+                table_elements: plan.limits().table_elements.bound().map(|elements| elements.0),
+            }),
             plan,
             os_sandbox: self.os_sandbox,
         };
@@ -378,7 +387,8 @@ impl Process {
     fn conclude(&mut self) -> Result<End> {
         let ended = self.worker.process.reap().map_err(|source| Error::io("cannot reap the worker", source))?;
         let mut report = Vec::new();
-        let pipe = self.worker.report.try_clone().map_err(|source| Error::io("cannot read the worker's report", source))?;
+        let pipe =
+            self.worker.report.try_clone().map_err(|source| Error::io("cannot read the worker's report", source))?;
         File::from(pipe)
             .take(MOST_REPORT_BYTES)
             .read_to_end(&mut report)

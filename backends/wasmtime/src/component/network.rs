@@ -1,7 +1,7 @@
 //! The one place where a component's wish to reach something is asked about. Without rules everything is refused.
 
-use wasmrt_model::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
 use std::future::Future;
+use wasmrt_model::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 

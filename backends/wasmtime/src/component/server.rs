@@ -116,7 +116,10 @@ pub(super) fn serve(
     result
 }
 
-#[expect(deprecated, reason = "what its successor obliges to, an owned descriptor keeps by itself: it shows one number and closes it last")]
+#[expect(
+    deprecated,
+    reason = "what its successor obliges to, an owned descriptor keeps by itself: it shows one number and closes it last"
+)]
 fn readable(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(fd, Interest::READABLE)
 }
@@ -135,7 +138,12 @@ impl Connections {
 }
 
 /// Accepts for ever.
-async fn accept(server: &Arc<Server>, listener: &TcpListener, connections: &Connections, drained: &watch::Receiver<bool>) {
+async fn accept(
+    server: &Arc<Server>,
+    listener: &TcpListener,
+    connections: &Connections,
+    drained: &watch::Receiver<bool>,
+) {
     loop {
         let Ok(permit) = Arc::clone(&connections.open).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {

@@ -4,7 +4,7 @@ use super::confine::{Guest, Wall};
 use super::report::Report;
 use std::os::fd::AsFd;
 use wasmrt_model::backend::{Code, Ending, WasmEngine};
-use wasmrt_model::component::{ComponentOptions, ComponentResources, ComponentRun, WasmComponent};
+use wasmrt_model::component::{ComponentOptions, ComponentResources, ComponentRun, Pool, WasmComponent};
 use wasmrt_model::{ExitStatus, OsSandbox, RunPlan};
 
 /// Everything that a worker needs to run a component; made before the fork.
@@ -12,6 +12,7 @@ pub(crate) struct ComponentWork<'a> {
     pub(crate) engine: &'a dyn WasmEngine,
     pub(crate) code: Code<'a>,
     pub(crate) options: ComponentOptions,
+    pub(crate) pool: Option<Pool>,
     pub(crate) plan: &'a RunPlan,
     pub(crate) os_sandbox: OsSandbox,
 }
@@ -35,7 +36,7 @@ pub(crate) fn run(work: ComponentWork<'_>, resources: ComponentResources) -> Rep
 
 /// Loads it between the two stages of the wall.
 pub(crate) fn load(work: ComponentWork<'_>, guest: Guest) -> Result<Box<dyn WasmComponent>, Ending> {
-    let ComponentWork { engine, code, options, plan, os_sandbox } = work;
+    let ComponentWork { engine, code, options, pool, plan, os_sandbox } = work;
     engine.warm()?;
     let artifact = match &code {
         Code::Artifact(file) => {
@@ -45,7 +46,7 @@ pub(crate) fn load(work: ComponentWork<'_>, guest: Guest) -> Result<Box<dyn Wasm
     };
     let artifact = artifact.as_ref().map(AsFd::as_fd);
     Wall { preopens: plan.preopens(), artifact, guest }.before_code(os_sandbox)?;
-    let component = engine.load_component(code, options)?;
+    let component = engine.load_component(code, options, pool)?;
     Wall::before_guest(os_sandbox)?;
     Ok(component)
 }

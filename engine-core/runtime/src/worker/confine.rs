@@ -282,7 +282,10 @@ fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::B
             let exactly = |flags: u64| {
                 SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, flags)?])
             };
-            rules.insert(libc::SYS_clone, THREAD_FLAGS.iter().map(|flags| exactly(*flags)).collect::<std::result::Result<_, _>>()?);
+            rules.insert(
+                libc::SYS_clone,
+                THREAD_FLAGS.iter().map(|flags| exactly(*flags)).collect::<std::result::Result<_, _>>()?,
+            );
         }
     }
     let is = |argument: u8, value: u64| {

@@ -1,9 +1,9 @@
 //! One request: its bounds, an instance of its own, its answer.
 
-use super::Server;
-use super::log::{Asked, named};
 use super::super::ending;
 use super::super::state::{self, Place, State};
+use super::Server;
+use super::log::{Asked, named};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
@@ -79,15 +79,20 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Told>, Infallible> {
     let asked = Asked::new(peer, &request);
-    let response = match respond(&server, request).await {
-        Ok(response) => response,
-        Err(refused) => refused.response(),
+    let failed = Arc::new(AtomicBool::new(false));
+    let (response, failed) = match respond(&server, request, &failed).await {
+        Ok(response) => (response, failed),
+        Err(refused) => (refused.response(), Arc::default()),
     };
     let status = response.status().as_u16();
-    Ok(response.map(|body| Told { body, server, asked, status, bytes: 0, complete: false }))
+    Ok(response.map(|body| Told { body, server, asked, status, bytes: 0, complete: false, failed }))
 }
 
-async fn respond(server: &Arc<Server>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>, Refused> {
+async fn respond(
+    server: &Arc<Server>,
+    request: Request<Incoming>,
+    failed: &Arc<AtomicBool>,
+) -> Result<Response<HyperOutgoingBody>, Refused> {
     let deadline = Instant::now() + server.limits.request_timeout;
     check(server, &request)?;
     let slot = slot(server, deadline).await?;
@@ -95,7 +100,8 @@ async fn respond(server: &Arc<Server>, request: Request<Incoming>) -> Result<Res
     let left = server.limits.body_bytes;
     let request = request.map(|body| Bounded { body, left, too_large: Arc::clone(&too_large) });
     let (sender, receiver) = oneshot::channel();
-    let guest = Running(Some(tokio::spawn(run(Arc::clone(server), request, sender, deadline, slot))));
+    let work = Work { server: Arc::clone(server), deadline, slot, failed: Arc::clone(failed) };
+    let guest = Running(Some(tokio::spawn(run(work, request, sender))));
     let answered = receiver.await;
     if too_large.load(Ordering::Acquire) {
         return Err(Refused::BodyTooLarge);
@@ -196,18 +202,22 @@ impl Drop for Running {
     }
 }
 
-/// Lets an instance of its own answer the request. What is returned counts only when nothing was sent.
-async fn run(
+/// What an instance works with, beside its request.
+struct Work {
     server: Arc<Server>,
-    request: Request<Bounded>,
-    sender: oneshot::Sender<Sent>,
     deadline: Instant,
     slot: OwnedSemaphorePermit,
-) -> Refused {
-    let _slot = slot;
+    /// Raised, before the answer's body can end, when the guest does not come to a good end.
+    failed: Arc<AtomicBool>,
+}
+
+/// Lets an instance of its own answer the request. What is returned counts only when nothing was sent.
+async fn run(work: Work, request: Request<Bounded>, sender: oneshot::Sender<Sent>) -> Refused {
+    let Work { server, deadline, slot: _slot, failed: has_failed } = work;
     let _ticks = server.ticker.tick();
     let (method, target) = (request.method().clone(), request.uri().clone());
     let failed = |what: &dyn std::fmt::Display| {
+        has_failed.store(true, Ordering::Release);
         server.log.say(&format!("{}: {what}", named(&method, &target)));
         Refused::Failed
     };
@@ -232,7 +242,8 @@ async fn run(
         Ending::Exit(0) => failed_unless_sent(),
         Ending::Exit(code) => failed(&format_args!("the guest exited with {code}")),
         Ending::Trap(trap) => {
-            let place = trap.backtrace.iter().find_map(|frame| frame.name.as_deref()).unwrap_or("a function without a name");
+            let place =
+                trap.backtrace.iter().find_map(|frame| frame.name.as_deref()).unwrap_or("a function without a name");
             failed(&format_args!("trap: {trap}, in {place}"))
         }
         Ending::Limit(limit) => failed(&format_args!("limit reached: {}", limit.as_str())),
@@ -269,7 +280,10 @@ impl Body for Bounded {
     type Data = Bytes;
     type Error = HttpError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
             Some(Ok(frame)) => frame,
             other => return Poll::Ready(other.map(|frame| frame.map_err(HttpError::from))),
@@ -305,13 +319,17 @@ pub(super) struct Told {
     status: u16,
     bytes: u64,
     complete: bool,
+    failed: Arc<AtomicBool>,
 }
 
 impl Body for Told {
     type Data = Bytes;
     type Error = HttpError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
@@ -319,6 +337,10 @@ impl Body for Told {
                 self.bytes = self.bytes.saturating_add(bytes);
             }
             Some(Err(_)) => {}
+            // What a guest left behind when it failed is no complete answer, although nothing more will come.
+            None if self.failed.load(Ordering::Acquire) => {
+                return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
+            }
             None => self.complete = true,
         }
         Poll::Ready(frame)
@@ -336,7 +358,7 @@ impl Body for Told {
 impl Drop for Told {
     fn drop(&mut self) {
         // A body that has nothing left is not always asked once more.
-        let complete = self.complete || self.body.is_end_stream();
+        let complete = self.complete || self.body.is_end_stream() && !self.failed.load(Ordering::Acquire);
         self.server.log.access(&self.asked, self.status, self.bytes, complete);
     }
 }
