@@ -30,6 +30,7 @@ guests: setup
 test: build guests
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
+	$(CARGO) test --release --locked --quiet --manifest-path tests/guests/rust/Cargo.toml --package guest-http
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests

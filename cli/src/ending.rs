@@ -83,6 +83,14 @@ fn of_limit(kind: LimitKind, asked: &LimitsSpec) -> Ending {
             reached("limit on written files", asked.written_bytes.unwrap_or(default.written_bytes)),
             raise("--write-limit"),
         ),
+        LimitKind::ReceivedBytes => Ending::new(
+            reached("limit on received bytes", asked.received_bytes.unwrap_or(default.received_bytes)),
+            raise("--receive-limit"),
+        ),
+        LimitKind::SentBytes => Ending::new(
+            reached("limit on sent bytes", asked.sent_bytes.unwrap_or(default.sent_bytes)),
+            raise("--send-limit"),
+        ),
         LimitKind::Memory => Ending::new(
             format!(
                 "the guest's process reached its memory cap, which lies above the guest's limit of {}",

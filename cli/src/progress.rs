@@ -141,6 +141,9 @@ impl Observer for Progress {
                 &format!("it is interpreted, since compiling failed: {}", output::sentence(error)),
                 error.hint(),
             ),
+            Note::Published { local, guest_port, protocol } => {
+                output::note(&format!("port {guest_port}/{protocol} of the guest is published on {local}"), None);
+            }
             Note::InterpretedForLong { engine, cpu_time } => output::note(
                 &format!(
                     "{engine} interpreted {} for {}; native code is much faster",

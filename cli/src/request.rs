@@ -90,16 +90,6 @@ fn refuse_what_nobody_enforces(args: &RunArgs) -> Result<()> {
         )
         .with_hint("bound the sum with --cpu-time, or start wasm-run in a cgroup: systemd-run --scope -p CPUQuota=50% wasm-run ..."));
     }
-    if let Some(publish) = args.grants.publish.first() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "--publish {} cannot be carried out: ports of guests are not forwarded in this version",
-                publish.text
-            ),
-        )
-        .with_hint("leave it out; over stdin and stdout the guest can be reached"));
-    }
     Ok(())
 }
 
@@ -152,6 +142,7 @@ fn apply_grants(args: &RunArgs, spec: &mut RunSpec) -> Result<()> {
     }
     apply_variables(&typed.env_file, &typed.env, &mut spec.env)?;
     spec.network.allow.extend(typed.net.iter().cloned());
+    spec.network.publish.extend(typed.publish.iter().chain(&typed.listen));
     Ok(())
 }
 

@@ -81,6 +81,26 @@ pub(crate) struct RunLimitArgs {
     /// What is written counts, and by what files are extended. Default: unlimited.
     #[arg(long, value_name = "SIZE")]
     pub(crate) write_limit: Option<Limit<Bytes>>,
+    /// Sockets open at once
+    ///
+    /// Listeners that it was given count, and all count as open files too. Default: 128.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_sockets: Option<Limit<Count>>,
+    /// Connections that wait to be accepted, for each listener
+    ///
+    /// Further ones are turned away by the system. Default: 128.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) backlog: Option<Limit<Count>>,
+    /// Bytes received over the network
+    ///
+    /// Default: unlimited.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) receive_limit: Option<Limit<Bytes>>,
+    /// Bytes sent over the network
+    ///
+    /// Default: unlimited.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) send_limit: Option<Limit<Bytes>>,
     /// Files, directories and sockets open at once
     ///
     /// Its standard streams and volumes count. Default: 256.
@@ -111,6 +131,10 @@ impl RunLimitArgs {
         set(&mut limits.output_bytes, self.output_limit);
         set(&mut limits.written_bytes, self.write_limit);
         set(&mut limits.open_files, self.max_files);
+        set(&mut limits.open_sockets, self.max_sockets);
+        set(&mut limits.listen_backlog, self.backlog);
+        set(&mut limits.received_bytes, self.receive_limit);
+        set(&mut limits.sent_bytes, self.send_limit);
     }
 }
 

@@ -1,12 +1,12 @@
 //! The options of `run`, in docker's and wasmtime's words.
 
 use super::limits::{CodeLimitArgs, RunLimitArgs};
-use super::values::{self, Published, ReportTarget, Variable};
+use super::values::{self, ReportTarget, Variable};
 use crate::help;
 use clap::{Args, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use wasmrt_model::network::NetworkRule;
+use wasmrt_model::network::{NetworkRule, Published};
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::{AotPolicy, Clock, EngineChoice, IsolationLevel, Preopen, Random};
 
@@ -101,14 +101,21 @@ pub(crate) struct GrantArgs {
     /// Allow something on the network: connect=HOST:PORT, listen=ADDRESS:PORT or resolve=NAME
     ///
     /// The network is closed otherwise. A rule is connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS],
-    /// listen=ADDRESS:PORT or resolve=NAME.
+    /// listen=ADDRESS:PORT or resolve=NAME, the first three with /tcp or /udp behind them if only that is meant. Loopback, link-local and
+    /// cloud metadata addresses need a rule of their own; '*' and names do not cover them.
     #[arg(long, value_name = "RULE")]
     pub(crate) net: Vec<NetworkRule>,
-    /// Publish a port of the guest (not available: refused)
+    /// Publish a port of the guest on this machine: HOST:GUEST
     ///
-    /// Known from docker. Ports are not forwarded to guests in this version, so it is refused and not ignored.
+    /// The port is bound before the guest starts. It gets the socket when it binds GUEST, and finds it from descriptor 3 on, as many as
+    /// LISTEN_FDS says. GUEST alone is published on a port that the system chooses. /udp is for datagrams.
     #[arg(short, long, value_name = "[[ADDRESS:]HOST:]GUEST[/PROTOCOL]")]
     pub(crate) publish: Vec<Published>,
+    /// Give the guest a listener: ADDRESS:PORT, or fd:// for sockets from systemd
+    ///
+    /// The same as --publish with the same port on both sides.
+    #[arg(long, value_name = "ADDRESS:PORT|fd://", value_parser = values::listener)]
+    pub(crate) listen: Vec<Published>,
 }
 
 /// What executes the guest.

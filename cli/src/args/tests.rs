@@ -93,7 +93,7 @@ fn wrong_usage_is_refused() {
 #[test]
 fn published_ports_read_as_docker_writes_them() {
     for text in ["80", "8080:80", "127.0.0.1:8080:80/tcp", "[::1]:8080:80/udp", "127.0.0.1::80"] {
-        assert!(text.parse::<values::Published>().is_ok(), "{text}");
+        assert!(text.parse::<wasmrt_model::network::Published>().is_ok(), "{text}");
     }
 }
 
@@ -124,6 +124,12 @@ const FLAGS: &[(&str, &[&str])] = &[
     ("/limits/wall_time", &["--timeout", "10s"]),
     ("/limits/output_bytes", &["--output-limit", "1m"]),
     ("/limits/open_files", &["--max-files", "10"]),
+    ("/network/publish", &["--publish", "8080:80"]),
+    ("/network/publish", &["--listen", "127.0.0.1:8080"]),
+    ("/limits/open_sockets", &["--max-sockets", "10"]),
+    ("/limits/listen_backlog", &["--backlog", "10"]),
+    ("/limits/received_bytes", &["--receive-limit", "1m"]),
+    ("/limits/sent_bytes", &["--send-limit", "1m"]),
     ("/limits/written_bytes", &["--write-limit", "1m"]),
     ("/limits/module_bytes", &["--max-module-size", "1m"]),
     ("/limits/compile_time", &["--compile-timeout", "10s"]),
@@ -189,6 +195,10 @@ fn help_tells_the_defaults_that_hold() {
         ("output_limit", defaults.output_bytes.to_string()),
         ("write_limit", defaults.written_bytes.to_string()),
         ("max_files", defaults.open_files.to_string()),
+        ("max_sockets", defaults.open_sockets.to_string()),
+        ("backlog", defaults.listen_backlog.to_string()),
+        ("receive_limit", defaults.received_bytes.to_string()),
+        ("send_limit", defaults.sent_bytes.to_string()),
     ];
     assert_eq!(expected.len(), Limits::NAMES.len());
     for (id, default) in expected {

@@ -2,10 +2,10 @@
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use wasmrt_model::component::AccessLog;
+use wasmrt_model::network::Published;
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::units::Bytes;
 use wasmrt_model::{Access, AotPolicy, Clock, EngineChoice, Error, ErrorKind, IsolationLevel, Preopen, Random, Result};
@@ -55,44 +55,6 @@ pub(crate) fn header_bytes(text: &str) -> Result<Bytes> {
         return Ok(bytes);
     }
     Err(invalid(format!("the head of a request may have {LEAST} to {MOST}, not {bytes}")))
-}
-
-/// A port that was to be published, in docker's form: `[[ADDRESS:]HOST:]GUEST[/PROTOCOL]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Published {
-    /// As it was typed.
-    pub(crate) text: String,
-}
-
-impl FromStr for Published {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = |why: &str| {
-            invalid(format!("'{text}' is not a published port: {why}"))
-                .with_hint("the forms are 8080, 80:8080 and 127.0.0.1:80:8080, with /tcp or /udp")
-        };
-        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        if !matches!(protocol, "tcp" | "udp") {
-            return Err(wrong(&format!("'{protocol}' is neither tcp nor udp")));
-        }
-        let (rest, guest) = ports.rsplit_once(':').map_or((None, ports), |(rest, guest)| (Some(rest), guest));
-        let (address, host) = match rest {
-            None => (None, None),
-            Some(rest) => match rest.rsplit_once(':') {
-                Some((address, host)) => (Some(address), Some(host)),
-                None => (None, Some(rest)),
-            },
-        };
-        for port in [Some(guest), host.filter(|host| !host.is_empty())].into_iter().flatten() {
-            port.parse::<u16>().map_err(|_| wrong(&format!("'{port}' is not a port number")))?;
-        }
-        if let Some(address) = address {
-            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-            bare.parse::<IpAddr>().map_err(|_| wrong(&format!("'{address}' is not an address")))?;
-        }
-        Ok(Self { text: text.to_owned() })
-    }
 }
 
 /// Where a report goes.
@@ -208,4 +170,21 @@ pub(crate) fn optimize() -> impl TypedValueParser<Value = u8> {
 /// A shell that there are completions for.
 pub(crate) fn shell() -> impl TypedValueParser<Value = Shell> {
     PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|text| text.parse::<Shell>())
+}
+
+/// A listener: a port of the machine that is the same to the guest.
+pub(crate) fn listener(text: &str) -> Result<Published> {
+    if text == "fd://" {
+        return text.parse();
+    }
+    let wrong = || {
+        invalid(format!("'{text}' is no listener")).with_hint("the forms are 127.0.0.1:8080, [::1]:8080/udp and fd://")
+    };
+    let (address, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let address: std::net::SocketAddr = address.parse().map_err(|_| wrong())?;
+    if address.port() == 0 {
+        return Err(wrong()
+            .with_hint("with a port that the system chooses, say which one it is to the guest: -p ADDRESS:0:PORT"));
+    }
+    format!("{address}:{}/{protocol}", address.port()).parse()
 }

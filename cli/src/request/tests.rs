@@ -86,7 +86,6 @@ fn what_cannot_be_passed_on_is_refused() {
     let [piped, captured] = [&piped, &captured].map(|file| file.path().to_str().unwrap());
     for (words, kind) in [
         (&["--cpus", "2", "x"][..], ErrorKind::Unsupported),
-        (&["-p", "8080:80", "x"], ErrorKind::Unsupported),
         (&["--spec", piped, "x"], ErrorKind::InvalidInput),
         (&["--spec", captured, "x"], ErrorKind::InvalidInput),
         (&["--spec", "/nowhere/spec.json", "x"], ErrorKind::NotFound),

@@ -133,7 +133,7 @@ fn a_control_that_nobody_enforces_is_refused_by_name() {
     let room = Room::with("hello.wat", guests::HELLO);
     for (words, name) in [
         (&["--cpus", "1", "hello.wat"][..], "--cpus"),
-        (&["-p", "8080:80", "hello.wat"], "--publish"),
+        (&["--isolation", "in-process", "-p", "8080:80", "hello.wat"], "in-process"),
         (&["--isolation", "in-process", "hello.wat"], "in-process"),
     ] {
         let ended = room.run(words).expect(126);

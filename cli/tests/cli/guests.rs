@@ -179,3 +179,25 @@ pub(crate) const OPENS: &str = r#"(module
         (then (call $exit (local.get $count))))
       (local.set $count (i32.add (local.get $count) (i32.const 1)))
       (br $again))))"#;
+
+/// Greets the first that connects to the listener at descriptor 3.
+pub(crate) const GREET: &str = r#"(module
+  (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
+  (func (export "_start")
+    (if (call $accept (i32.const 3) (i32.const 0) (i32.const 16)) (then unreachable))
+    (if (call $write (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 20)) (then unreachable))))"#;
+
+/// Connects to 127.0.0.1:9 and exits with the error number.
+pub(crate) const CONNECT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "sock_open" (func $open (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_connect" (func $connect (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\20\00\00\00\04\00\00\00")
+  (data (i32.const 32) "\7f\00\00\01")
+  (func (export "_start")
+    (if (call $open (i32.const 1) (i32.const 2) (i32.const 64)) (then unreachable))
+    (call $exit (call $connect (i32.load (i32.const 64)) (i32.const 16) (i32.const 9)))))"#;

@@ -9,6 +9,7 @@ mod components;
 mod endings;
 mod errors;
 mod guests;
+mod network;
 mod notes;
 mod reports;
 mod room;

@@ -1,6 +1,7 @@
-//! What the guest's descriptor numbers mean, as far as policy needs to know: a shadow of the inner context's table.
+//! What the guest's descriptors are, as far as policy needs to know: a shadow of the inner context's table, and its sockets.
 //!
-//! Numbers are given out by the inner context. A number that is not here does not exist for the guest, even if it does inside.
+//! Their keys are given out by the inner context, or by the table of sockets. One that is not here does not exist for the guest, even if it
+//! does inside. Which numbers the guest knows them by is in `numbers`.
 
 use crate::errno::{Answer, Errno};
 use crate::streams::Stream;
@@ -19,6 +20,8 @@ pub(crate) enum Descriptor {
     FileDirectory { directory: usize },
     /// Anything else that was opened.
     File(OpenFile),
+    /// A socket.
+    Socket,
 }
 
 /// What quotas need to know of an open file.
@@ -83,13 +86,6 @@ impl Descriptors {
 
     pub(crate) fn remove(&mut self, fd: u32) {
         self.open.remove(&fd);
-    }
-
-    /// `to` becomes what `from` was.
-    pub(crate) fn renumber(&mut self, from: u32, to: u32) {
-        if let Some(descriptor) = self.open.remove(&from) {
-            self.open.insert(to, descriptor);
-        }
     }
 
     pub(crate) fn len(&self) -> usize {

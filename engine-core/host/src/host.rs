@@ -7,12 +7,14 @@ use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::{Answer, Errno, Stop};
 use crate::file_preopens::FileDirectory;
 use crate::listing::Listings;
-use crate::memory::{Scratch, aligned, buffers, first_buffer, range, text, word, write_u32, write_u64};
+use crate::memory::{Scratch, aligned, buffers, first_buffer, range, read_u32, text, word, write_u32, write_u64};
+use crate::numbers::Numbers;
 use crate::preopens::{self, Preopens, Shown};
 use crate::preview1::{Abi, Function, Preview1, Preview1Builder};
 use crate::random::Source;
 use crate::refusals::{Refusals, quoted};
 use crate::resources::{Blocking, Counters, Resources};
+use crate::sockets::{Around, Sockets};
 use crate::streams::{Stream, Streams};
 use crate::wait::Waiter;
 use std::fmt;
@@ -35,6 +37,12 @@ pub(crate) mod open_flags {
 
 const CHARACTER_DEVICE_TYPE: u8 = 2;
 
+/// How guests are told how many sockets they were given, from descriptor 3 on.
+const LISTEN_FDS: &str = "LISTEN_FDS";
+
+/// The most that a function takes.
+const MAX_ARGS: usize = 9;
+
 /// The longest path, as on Linux.
 const MAX_PATH: u32 = 4096;
 
@@ -42,7 +50,9 @@ const MAX_PATH: u32 = 4096;
 pub struct Host {
     functions: Vec<(Function, Abi)>,
     pub(crate) inner: Preview1,
+    pub(crate) numbers: Numbers,
     pub(crate) descriptors: Descriptors,
+    pub(crate) sockets: Sockets,
     pub(crate) streams: Streams,
     pub(crate) clocks: Clocks,
     random: Source,
@@ -79,12 +89,26 @@ impl Host {
     pub fn new(plan: &RunPlan, resources: Resources, imports: &[ImportedFunction]) -> Result<Self> {
         let functions = imports.iter().map(function).collect::<Result<_>>()?;
         let inline = resources.blocking == Blocking::Inline;
-        let mut builder = Preview1Builder::new(plan.args(), plan.env(), inline);
+        let mut env = plan.env().to_vec();
+        if !resources.listeners.is_empty() && !env.iter().any(|(name, _)| name == LISTEN_FDS) {
+            env.push((LISTEN_FDS.to_owned(), resources.listeners.len().to_string()));
+        }
+        let mut builder = Preview1Builder::new(plan.args(), &env, inline);
         let Preopens { shown, directories } = preopens::open(plan.preopens(), resources.host_root, &mut builder)?;
         let limits = plan.limits();
         let mut descriptors = Descriptors::new(limits.open_files);
+        let mut numbers = Numbers::default();
+        for stream in 0..3 {
+            numbers.add(stream);
+        }
+        let (sockets, listeners) = Sockets::new(resources.network, resources.listeners, limits);
+        for key in listeners {
+            descriptors.insert(key, Descriptor::Socket);
+            numbers.add(key);
+        }
         let mut preopens = Vec::new();
         for (fd, shown) in (3u32..).zip(&shown) {
+            numbers.add(fd);
             descriptors.insert(
                 fd,
                 match shown {
@@ -110,7 +134,9 @@ impl Host {
         Ok(Self {
             functions,
             inner: builder.build(),
+            numbers,
             descriptors,
+            sockets,
             streams: Streams::new(fds, [&stdio.stdout, &stdio.stderr], limits.output_bytes),
             clocks: Clocks::new(*plan.clock(), inline)?,
             random: Source::new(*plan.random())?,
@@ -155,11 +181,36 @@ impl Host {
             Function::PollOneoff => return self.poll_oneoff(abi, memory, args),
             _ => {}
         }
+        if matches!(function, Function::SockOpen | Function::SockGetaddrinfo) {
+            return self.on_sockets(function, memory, args);
+        }
         check_paths(function, memory, args)?;
+        match function {
+            Function::FdClose => return self.close(word(args[0])),
+            Function::FdRenumber => return self.renumber(word(args[0]), word(args[1])),
+            _ => {}
+        }
         let places = descriptor_args(function);
+        let mut keyed = [0; MAX_ARGS];
+        let keyed = &mut keyed[..args.len()];
+        keyed.copy_from_slice(args);
         for place in places {
-            let fd = word(args[*place]);
-            if let Descriptor::FileDirectory { directory } = self.descriptors.get(fd)?
+            keyed[*place] = u64::from(self.numbers.key(word(args[*place]))?);
+        }
+        self.on_keys(function, abi, memory, keyed, places)?;
+        if function == Function::PathOpen {
+            // What was opened has a key so far.
+            let opened_at = word(args[8]);
+            let number = self.numbers.add(read_u32(memory, opened_at)?);
+            write_u32(memory, opened_at, number)?;
+        }
+        Ok(())
+    }
+
+    /// The functions on descriptors, which are named by their keys from here on.
+    fn on_keys(&mut self, function: Function, abi: Abi, memory: &mut [u8], args: &[u64], places: &[usize]) -> Answer {
+        for place in places {
+            if let Descriptor::FileDirectory { directory } = self.descriptors.get(word(args[*place]))?
                 && let Some(answer) = self.on_file_directory(function, abi, memory, args, directory)
             {
                 return answer;
@@ -174,6 +225,72 @@ impl Host {
         }
     }
 
+    fn close(&mut self, number: u32) -> Answer {
+        let key = self.numbers.key(number)?;
+        self.close_key(key)?;
+        self.numbers.remove(number);
+        Ok(())
+    }
+
+    fn close_key(&mut self, key: u32) -> Answer {
+        match self.descriptors.get(key)? {
+            Descriptor::Socket => self.sockets.close(key),
+            _ => self.inner_close(key)?,
+        }
+        self.descriptors.remove(key);
+        self.listings.forget(key);
+        Ok(())
+    }
+
+    fn renumber(&mut self, from: u32, to: u32) -> Answer {
+        self.numbers.key(from)?;
+        let replaced = self.numbers.key(to)?;
+        if from != to {
+            self.close_key(replaced)?;
+        }
+        self.numbers.rename(from, to)
+    }
+
+    /// The functions that make sockets of nothing, or ask for names.
+    fn on_sockets(&mut self, function: Function, memory: &mut [u8], args: &[u64]) -> Answer {
+        let words: Vec<u32> = args.iter().map(|arg| word(*arg)).collect();
+        if function == Function::SockGetaddrinfo {
+            return self.sockets.resolve(memory, &words);
+        }
+        aligned(memory, words[2], 4, 4)?;
+        self.descriptors.check_room()?;
+        let key = self.sockets.open_numbered(words[0], words[1])?;
+        self.add_socket(key, memory, words[2])
+    }
+
+    /// The functions on a socket.
+    fn on_socket(&mut self, function: Function, abi: Abi, memory: &mut [u8], args: &[u64]) -> Answer {
+        let key = word(args[0]);
+        let around = Around { waiter: &self.waiter, counters: (*self.counters).as_ref() };
+        let (flags, accepted_at) = match function {
+            Function::SockAccept => (word(args[1]), word(args[2])),
+            Function::SockAcceptV1 => (0, word(args[1])),
+            _ if function.name().starts_with("sock_") => {
+                let words: Vec<u32> = args[1..].iter().map(|arg| word(*arg)).collect();
+                return self.sockets.call(function, key, memory, &words, &around);
+            }
+            _ => return self.sockets.call_preview1(function, abi, key, memory, args, &around),
+        };
+        if flags & !open_flags::NONBLOCK != 0 {
+            return Err(Errno::INVAL.into());
+        }
+        aligned(memory, accepted_at, 4, 4)?;
+        self.descriptors.check_room()?;
+        let accepted = self.sockets.accept(key, flags != 0, &around)?;
+        self.add_socket(accepted, memory, accepted_at)
+    }
+
+    /// Gives a number to a socket, and tells the guest.
+    fn add_socket(&mut self, key: u32, memory: &mut [u8], at: u32) -> Answer {
+        self.descriptors.insert(key, Descriptor::Socket);
+        write_u32(memory, at, self.numbers.add(key))
+    }
+
     /// The functions whose descriptors are known to exist.
     fn on_descriptor(
         &mut self,
@@ -184,9 +301,8 @@ impl Host {
         descriptor: Descriptor,
     ) -> Answer {
         match (function, descriptor) {
-            (Function::SockAccept | Function::SockRecv | Function::SockSend | Function::SockShutdown, _) => {
-                Err(Errno::NOTSOCK.into())
-            }
+            (_, Descriptor::Socket) => self.on_socket(function, abi, memory, args),
+            _ if function.name().starts_with("sock_") => Err(Errno::NOTSOCK.into()),
             (Function::FdRead, Descriptor::Stream(stream)) => self.read_stream(stream, memory, args),
             (Function::FdWrite, Descriptor::Stream(stream)) => self.write_stream(stream, memory, args),
             (Function::FdFdstatGet, Descriptor::Stream(stream)) => self.stream_status(stream, memory, args),
@@ -201,19 +317,6 @@ impl Host {
             (Function::PathOpen, Descriptor::Directory { preopen }) => self.open_in_directory(memory, args, preopen),
             (Function::FdReaddir, Descriptor::Directory { .. }) => self.read_directory(memory, args),
             (Function::PathRemoveDirectory, Descriptor::Directory { .. }) => self.remove_directory(memory, args),
-            (Function::FdClose, _) => {
-                self.inner.call(function, abi, memory, args, &self.waiter)?;
-                self.descriptors.remove(word(args[0]));
-                self.listings.forget(word(args[0]));
-                Ok(())
-            }
-            (Function::FdRenumber, _) => {
-                self.inner.call(function, abi, memory, args, &self.waiter)?;
-                self.descriptors.renumber(word(args[0]), word(args[1]));
-                self.listings.forget(word(args[0]));
-                self.listings.forget(word(args[1]));
-                Ok(())
-            }
             _ => self.inner.call(function, abi, memory, args, &self.waiter),
         }
     }
@@ -287,15 +390,15 @@ impl Host {
         let why = match (errno, function) {
             (Errno::PERM, _) => "outside of the preopen, or it is read-only",
             (Errno::ROFS, _) => "only preopened files exist there",
+            (Errno::NFILE, _) if function.name().starts_with("sock_") => "open_sockets or open_files is reached",
             (Errno::NFILE, _) => "open_files is reached",
             (Errno::NOTSUP, Function::ProcRaise) => "there are no signals",
-            (Errno::NOTSOCK, _) => "no sockets are allowed",
             _ => return,
         };
         self.refusals.add(|| {
             let mut line = function.name().to_owned();
             for (fd, path) in path_args(function) {
-                let directory = match self.descriptors.get(word(args[*fd])) {
+                let directory = match self.numbers.key(word(args[*fd])).and_then(|key| self.descriptors.get(key)) {
                     Ok(Descriptor::Directory { preopen }) => self.preopens.get(preopen).map_or("?", String::as_str),
                     Ok(Descriptor::FileDirectory { directory }) => self.file_directories[directory].guest(),
                     _ => "?",
@@ -327,6 +430,10 @@ impl HostFunctions for Host {
                 self.note(function, memory, args, errno);
                 u64::from(errno.0)
             }
+            Err(Stop::Denied(why)) => {
+                self.refusals.add(|| format!("{}: {why}", function.name()));
+                u64::from(Errno::ACCES.0)
+            }
             Err(Stop::End(ending)) => return Err(ending),
         };
         if let Some(result) = results.first_mut() {
@@ -338,9 +445,11 @@ impl HostFunctions for Host {
 
 fn function(import: &ImportedFunction) -> Result<(Function, Abi)> {
     Abi::of_module(&import.module)
-        .and_then(|abi| Function::of_name(abi, &import.name).map(|function| (function, abi)))
-        .filter(|(function, _)| {
-            import.signature.params == function.params() && import.signature.results == function.results()
+        .and_then(|abi| {
+            let fits = |function: &Function| {
+                import.signature.params == function.params() && import.signature.results == function.results()
+            };
+            Function::of_name(abi, &import.name).find(fits).map(|function| (function, abi))
         })
         .ok_or_else(|| {
             Error::new(
@@ -376,7 +485,9 @@ fn descriptor_args(function: Function) -> &'static [usize] {
         | Function::ProcExit
         | Function::ProcRaise
         | Function::SchedYield
-        | Function::RandomGet => &[],
+        | Function::RandomGet
+        | Function::SockOpen
+        | Function::SockGetaddrinfo => &[],
         Function::FdRenumber => &[0, 1],
         Function::PathLink => &[0, 4],
         Function::PathRename => &[0, 3],

@@ -54,6 +54,8 @@ enum Pending {
     At { rest: u64, at: Option<Instant> },
     /// When this standard stream is ready.
     Stream(Stream, PollFlags),
+    /// When this socket is ready.
+    Socket(u32, PollFlags),
 }
 
 fn subscription(memory: &[u8], abi: Abi, at: u32) -> Answer<(u64, Subscription)> {
@@ -134,7 +136,7 @@ impl Host {
                 Subscription::Write { fd } => self.pending_write(fd)?,
             });
         }
-        let streams: Vec<(usize, BorrowedFd<'_>, PollFlags)> = pending
+        let descriptors: Vec<(usize, BorrowedFd<'_>, PollFlags)> = pending
             .iter()
             .enumerate()
             .filter_map(|(index, pending)| match pending {
@@ -142,11 +144,12 @@ impl Host {
                     Readiness::When(fd) => Some((index, fd, *flags)),
                     Readiness::Always => None,
                 },
+                Pending::Socket(key, flags) => self.sockets.get(*key).ok()?.fd().map(|fd| (index, fd, *flags)),
                 _ => None,
             })
             .collect();
         let ready_already = pending.iter().any(|pending| matches!(pending, Pending::Now(_)));
-        let wanted: Vec<_> = streams.iter().map(|(_, fd, flags)| (*fd, *flags)).collect();
+        let wanted: Vec<_> = descriptors.iter().map(|(_, fd, flags)| (*fd, *flags)).collect();
         let until = match self.clocks.is_fixed() {
             _ if ready_already => Some(start),
             // On fixed clocks the time of a pure sleep passes at once.
@@ -160,11 +163,11 @@ impl Host {
         let ready = self.waiter.poll(&wanted, until)?;
         let nothing_else = !ready_already && ready.iter().all(|flags| flags.is_empty());
         let mut happened: Vec<Option<Happened>> = vec![None; pending.len()];
-        for ((index, _, _), flags) in streams.iter().zip(&ready) {
+        for ((index, fd, _), flags) in descriptors.iter().zip(&ready) {
             if !flags.is_empty() {
                 happened[*index] = Some(match subscriptions[*index].1 {
                     Subscription::Read { .. } if flags.contains(PollFlags::IN) => {
-                        Happened { bytes: self.streams.readable(), flags: 0 }
+                        Happened { bytes: readable(*fd), flags: 0 }
                     }
                     _ if flags.intersects(PollFlags::HUP | PollFlags::ERR) => Happened { bytes: 0, flags: HANGUP },
                     _ => Happened { bytes: 1, flags: 0 },
@@ -191,21 +194,24 @@ impl Host {
     }
 
     fn pending_read(&mut self, fd: u32) -> Answer<Pending> {
-        match self.descriptors.get(fd)? {
+        let key = self.numbers.key(fd)?;
+        match self.descriptors.get(key)? {
             Descriptor::Stream(Stream::Stdin) => Ok(match self.streams.readiness(Stream::Stdin) {
                 Readiness::When(_) => Pending::Stream(Stream::Stdin, PollFlags::IN),
                 Readiness::Always => Pending::Now(Happened { bytes: self.streams.readable(), flags: 0 }),
             }),
             Descriptor::File(_) => {
-                let bytes = self.file_size(fd)?.saturating_sub(self.file_position(fd)?);
+                let bytes = self.file_size(key)?.saturating_sub(self.file_position(key)?);
                 Ok(Pending::Now(Happened { bytes, flags: if bytes == 0 { HANGUP } else { 0 } }))
             }
+            Descriptor::Socket => self.pending_socket(key, PollFlags::IN),
             _ => Err(Errno::BADF.into()),
         }
     }
 
     fn pending_write(&mut self, fd: u32) -> Answer<Pending> {
-        match self.descriptors.get(fd)? {
+        let key = self.numbers.key(fd)?;
+        match self.descriptors.get(key)? {
             Descriptor::Stream(stream @ (Stream::Stdout | Stream::Stderr)) => {
                 Ok(match self.streams.readiness(stream) {
                     Readiness::When(_) => Pending::Stream(stream, PollFlags::OUT),
@@ -213,7 +219,21 @@ impl Host {
                 })
             }
             Descriptor::File(_) => Ok(Pending::Now(Happened { bytes: 1, flags: 0 })),
+            Descriptor::Socket => self.pending_socket(key, PollFlags::OUT),
             _ => Err(Errno::BADF.into()),
         }
     }
+
+    /// A socket that is nothing yet has hung up, as systems see it.
+    fn pending_socket(&self, key: u32, flags: PollFlags) -> Answer<Pending> {
+        Ok(match self.sockets.get(key)?.fd() {
+            Some(_) => Pending::Socket(key, flags),
+            None => Pending::Now(Happened { bytes: 0, flags: HANGUP }),
+        })
+    }
+}
+
+/// How many bytes can be read at once; at least 1, which may turn out to be the end or a connection.
+fn readable(fd: BorrowedFd<'_>) -> u64 {
+    rustix::io::ioctl_fionread(fd).unwrap_or_default().max(1)
 }

@@ -175,14 +175,58 @@ functions! {
     SockRecv sock_recv(i32 i32 i32 i32 i32 i32) own;
     SockSend sock_send(i32 i32 i32 i32 i32) own;
     SockShutdown sock_shutdown(i32 i32) own;
+    SockOpen sock_open(i32 i32 i32) own;
+    SockBind sock_bind(i32 i32 i32) own;
+    SockListen sock_listen(i32 i32) own;
+    SockAcceptV1 sock_accept(i32 i32) own;
+    SockConnect sock_connect(i32 i32 i32) own;
+    SockRecvFrom sock_recv_from(i32 i32 i32 i32 i32 i32 i32) own;
+    SockRecvFromV2 sock_recv_from(i32 i32 i32 i32 i32 i32 i32 i32) own;
+    SockSendTo sock_send_to(i32 i32 i32 i32 i32 i32 i32) own;
+    SockGetsockopt sock_getsockopt(i32 i32 i32 i32 i32) own;
+    SockSetsockopt sock_setsockopt(i32 i32 i32 i32 i32) own;
+    SockGetlocaladdr sock_getlocaladdr(i32 i32 i32 i32) own;
+    SockGetlocaladdrV2 sock_getlocaladdr(i32 i32 i32) own;
+    SockGetpeeraddr sock_getpeeraddr(i32 i32 i32 i32) own;
+    SockGetpeeraddrV2 sock_getpeeraddr(i32 i32 i32) own;
+    SockGetaddrinfo sock_getaddrinfo(i32 i32 i32 i32 i32 i32 i32 i32) own;
 }
 
 impl Function {
-    /// The function of this name, as far as this ABI has it.
-    pub(crate) fn of_name(abi: Abi, name: &str) -> Option<Self> {
-        let function = Self::ALL.iter().copied().find(|function| function.name() == name)?;
-        // The older version had no way to accept connections.
-        (abi == Abi::Snapshot1 || function != Self::SockAccept).then_some(function)
+    /// The functions of this name, as far as this ABI has them: one, or the forms of one that WasmEdge tells apart by their signatures.
+    pub(crate) fn of_name(abi: Abi, name: &str) -> impl Iterator<Item = Self> {
+        // WasmEdge's newer forms have names of their own as well.
+        let plain = name.strip_suffix("_v2").filter(|plain| plain.starts_with("sock_"));
+        let all = Self::ALL.iter().copied();
+        all.filter(move |function| match plain {
+            Some(plain) => function.name() == plain && function.has_v2_name(),
+            None => function.name() == name,
+        })
+        .filter(move |function| abi == Abi::Snapshot1 || !function.is_newer())
+    }
+
+    /// Whether it came after `wasi_unstable`: accepting connections, and all of WasmEdge's.
+    fn is_newer(self) -> bool {
+        let position = |wanted: Self| Self::ALL.iter().position(|function| *function == wanted);
+        self == Self::SockAccept || position(self) > position(Self::SockShutdown)
+    }
+
+    /// Whether WasmEdge has it under a name with `_v2` behind it.
+    fn has_v2_name(self) -> bool {
+        matches!(
+            self,
+            Self::SockOpen
+                | Self::SockBind
+                | Self::SockListen
+                | Self::SockAccept
+                | Self::SockConnect
+                | Self::SockRecv
+                | Self::SockRecvFromV2
+                | Self::SockSend
+                | Self::SockSendTo
+                | Self::SockGetlocaladdrV2
+                | Self::SockGetpeeraddrV2
+        )
     }
 
     /// What it returns: an error number, but for the one function that does not return.

@@ -2,8 +2,10 @@
 //!
 //! Nothing here decides anything; making the descriptors and mapping the counters is the caller's part.
 
+use crate::network::{DatagramId, Network};
 use rustix::event::EventfdFlags;
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +31,23 @@ pub struct Resources {
     pub cancel: Option<Cancel>,
     /// Whether a preopen may be the host's root directory.
     pub host_root: HostRoot,
+    /// Who opens sockets for the guest; None means nobody does.
+    pub network: Option<Box<dyn Network>>,
+    /// Sockets that are the guest's from the start, from descriptor 3 on.
+    pub listeners: Vec<Listener>,
+}
+
+/// A socket that was bound for the guest.
+#[derive(Debug)]
+pub struct Listener {
+    /// It: listening, or bound for datagrams. It never blocks.
+    pub socket: OwnedFd,
+    /// Where the machine listens.
+    pub local: SocketAddr,
+    /// The port that the guest may bind to get it; None means that it has to know its descriptor.
+    pub guest_port: Option<u16>,
+    /// Its number among the sockets for datagrams of [`Resources::network`]; None means that it is for connections.
+    pub datagrams: Option<DatagramId>,
 }
 
 impl Resources {
@@ -44,6 +63,8 @@ impl Resources {
             deadline: None,
             cancel: None,
             host_root: HostRoot::Refuse,
+            network: None,
+            listeners: Vec::new(),
         }
     }
 }
@@ -64,6 +85,8 @@ impl fmt::Debug for Resources {
             .field("deadline", &self.deadline)
             .field("cancel", &self.cancel)
             .field("host_root", &self.host_root)
+            .field("network", &self.network)
+            .field("listeners", &self.listeners)
             .finish_non_exhaustive()
     }
 }
@@ -76,6 +99,10 @@ pub struct Counters {
     pub output_bytes: AtomicU64,
     /// Bytes written to files, and by which files were extended.
     pub written_bytes: AtomicU64,
+    /// Bytes received over the network.
+    pub received_bytes: AtomicU64,
+    /// Bytes sent over the network.
+    pub sent_bytes: AtomicU64,
     /// The largest size of the guest's memory that a host call has seen.
     pub memory_bytes: AtomicU64,
 }

@@ -7,10 +7,14 @@ pub mod call_depth;
 pub mod compile_time;
 pub mod cpu_time;
 pub mod fuel;
+pub mod listen_backlog;
 pub mod memory_bytes;
 pub mod module_bytes;
 pub mod open_files;
+pub mod open_sockets;
 pub mod output_bytes;
+pub mod received_bytes;
+pub mod sent_bytes;
 pub mod table_elements;
 pub mod wall_time;
 pub mod written_bytes;
@@ -186,6 +190,14 @@ limits! {
     open_files: Count,
     /// Sum of what is written to files. Default unlimited.
     written_bytes: Bytes,
+    /// Sockets open at once, listeners included. Default 128.
+    open_sockets: Count,
+    /// Connections that may wait to be accepted, for each listener. Default 128.
+    listen_backlog: Count,
+    /// Sum of what is received over the network. Default unlimited.
+    received_bytes: Bytes,
+    /// Sum of what is sent over the network. Default unlimited.
+    sent_bytes: Bytes,
     /// Size of the module. Default 256 MiB.
     module_bytes: Bytes,
     /// Wall-clock time of preparing and compiling. Default 120 s.

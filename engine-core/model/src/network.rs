@@ -1,26 +1,63 @@
 //! What a guest may reach over the network: nothing, but for what rules name.
+//!
+//! Owns the forms of rules and published ports. What they mean for an address is in [`decision`](self::decision).
+
+mod decision;
+mod publish;
+
+pub use decision::{AddressClass, NameRule};
+pub use publish::{Published, PublishedPort};
 
 use crate::{Error, ErrorKind, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 /// The rules; none means that every socket operation is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkPolicy {
-    /// `connect=HOST|CIDR[:PORTS]`, `listen=ADDRESS:PORT`, `resolve=NAME|*`.
+    /// `connect=HOST|CIDR[:PORTS]`, `listen=ADDRESS:PORT`, `resolve=NAME|*`; with `/tcp` or `/udp` behind it for one of the two only.
     pub allow: Vec<NetworkRule>,
+    /// Ports of this machine that are the guest's: `[ADDRESS:]PORT:GUEST_PORT[/udp]`, or `fd://` for sockets that systemd passed on.
+    /// They are bound before the guest starts; it finds them from descriptor 3 on, and under their guest ports.
+    pub publish: Vec<Published>,
 }
 
 impl NetworkPolicy {
     /// Whether nothing is allowed.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.allow.is_empty()
+        self.allow.is_empty() && self.publish.is_empty()
+    }
+}
+
+/// How bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Connections.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+impl Protocol {
+    /// As in rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -34,6 +71,8 @@ pub enum NetworkRule {
         host: HostPattern,
         /// Its ports.
         ports: PortRange,
+        /// The only protocol; None means either.
+        protocol: Option<Protocol>,
     },
     /// Accepting connections or datagrams at exactly this address and port.
     Listen {
@@ -41,6 +80,8 @@ pub enum NetworkRule {
         address: IpAddr,
         /// The local port; 0 lets the system choose.
         port: u16,
+        /// The only protocol; None means either.
+        protocol: Option<Protocol>,
     },
     /// Asking for the addresses of this name; None means any name.
     Resolve {
@@ -86,8 +127,8 @@ impl PortRange {
     }
 }
 
-const FORM: &str =
-    "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS:PORT or resolve=NAME";
+const FORM: &str = "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS:PORT or resolve=NAME, \
+                    the first three with /tcp or /udp behind them if only that is meant";
 
 impl FromStr for NetworkRule {
     type Err = Error;
@@ -100,6 +141,7 @@ impl FromStr for NetworkRule {
         let (verb, operand) = text.split_once('=').ok_or_else(|| wrong("there is no '='"))?;
         match verb {
             "connect" => {
+                let (operand, protocol) = split_protocol(operand);
                 let (host, ports) =
                     split_port(operand).ok_or_else(|| wrong("the brackets of an IPv6 address do not match"))?;
                 let host =
@@ -110,11 +152,12 @@ impl FromStr for NetworkRule {
                         parse_ports(ports).ok_or_else(|| wrong("the ports are neither PORT nor FIRST-LAST"))?
                     }
                 };
-                Ok(Self::Connect { host, ports })
+                Ok(Self::Connect { host, ports, protocol })
             }
             "listen" => {
-                let address: std::net::SocketAddr = operand.parse().map_err(|_| wrong("this is no ADDRESS:PORT"))?;
-                Ok(Self::Listen { address: address.ip(), port: address.port() })
+                let (operand, protocol) = split_protocol(operand);
+                let address: SocketAddr = operand.parse().map_err(|_| wrong("this is no ADDRESS:PORT"))?;
+                Ok(Self::Listen { address: address.ip(), port: address.port(), protocol })
             }
             "resolve" if operand == "*" => Ok(Self::Resolve { name: None }),
             "resolve" if is_name(operand) => Ok(Self::Resolve { name: Some(operand.to_ascii_lowercase()) }),
@@ -122,6 +165,16 @@ impl FromStr for NetworkRule {
             _ => Err(wrong(&format!("'{verb}' is neither connect, listen nor resolve"))),
         }
     }
+}
+
+/// Takes the protocol off the end.
+fn split_protocol(text: &str) -> (&str, Option<Protocol>) {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        if let Some(rest) = text.strip_suffix(protocol.as_str()).and_then(|rest| rest.strip_suffix('/')) {
+            return (rest, Some(protocol));
+        }
+    }
+    (text, None)
 }
 
 /// Splits `host:ports`, `[v6]:ports`, `v6/prefix` and `host`. None when brackets do not match.
@@ -175,7 +228,7 @@ fn is_name(text: &str) -> bool {
 impl fmt::Display for NetworkRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { host, ports } => {
+            Self::Connect { host, ports, protocol } => {
                 f.write_str("connect=")?;
                 match host {
                     HostPattern::Any => f.write_str("*")?,
@@ -186,15 +239,23 @@ impl fmt::Display for NetworkRule {
                     HostPattern::Network { address: IpAddr::V6(v6), prefix } => write!(f, "[{v6}/{prefix}]")?,
                 }
                 match *ports {
-                    PortRange::ALL => Ok(()),
-                    PortRange { first, last } if first == last => write!(f, ":{first}"),
-                    PortRange { first, last } => write!(f, ":{first}-{last}"),
+                    PortRange::ALL => {}
+                    PortRange { first, last } if first == last => write!(f, ":{first}")?,
+                    PortRange { first, last } => write!(f, ":{first}-{last}")?,
                 }
+                write_protocol(f, *protocol)
             }
-            Self::Listen { address, port } => write!(f, "listen={}", std::net::SocketAddr::new(*address, *port)),
+            Self::Listen { address, port, protocol } => {
+                write!(f, "listen={}", SocketAddr::new(*address, *port))?;
+                write_protocol(f, *protocol)
+            }
             Self::Resolve { name } => write!(f, "resolve={}", name.as_deref().unwrap_or("*")),
         }
     }
+}
+
+fn write_protocol(f: &mut fmt::Formatter<'_>, protocol: Option<Protocol>) -> fmt::Result {
+    protocol.map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
 }
 
 impl Serialize for NetworkRule {
@@ -219,50 +280,4 @@ impl JsonSchema for NetworkRule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_read_back_as_they_are_printed() {
-        for text in [
-            "connect=api.example.com:443",
-            "connect=10.0.0.0/8:8000-9000",
-            "connect=*",
-            "connect=*:443",
-            "connect=127.0.0.1:80",
-            "connect=[::1]:80",
-            "connect=[fe80::/10]",
-            "listen=0.0.0.0:8080",
-            "listen=[::]:0",
-            "resolve=*",
-            "resolve=example.com",
-        ] {
-            assert_eq!(text.parse::<NetworkRule>().unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn wrong_rules_are_quoted() {
-        for text in [
-            "",
-            "connect",
-            "accept=1.2.3.4:1",
-            "connect=",
-            "connect=a b",
-            "connect=1.2.3.4/33",
-            "connect=host:99999",
-            "connect=host:9-1",
-            "connect=[::1",
-            "connect=300.1.1.1",
-            "listen=8080",
-            "listen=host:80",
-            "resolve=",
-            "resolve=1.2.3.4",
-            "connect=-host..x",
-        ] {
-            let error = text.parse::<NetworkRule>().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert!(error.to_string().contains(&format!("'{text}'")), "{error}");
-        }
-    }
-}
+mod tests;

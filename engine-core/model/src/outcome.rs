@@ -149,6 +149,10 @@ pub enum LimitKind {
     OutputBytes,
     /// written_bytes.
     WrittenBytes,
+    /// received_bytes.
+    ReceivedBytes,
+    /// sent_bytes.
+    SentBytes,
     /// The worker's hard cap, above the guest's memory limit.
     Memory,
 }
@@ -163,6 +167,8 @@ impl LimitKind {
             Self::Fuel => "fuel",
             Self::OutputBytes => "output-bytes",
             Self::WrittenBytes => "written-bytes",
+            Self::ReceivedBytes => "received-bytes",
+            Self::SentBytes => "sent-bytes",
             Self::Memory => "memory",
         }
     }
@@ -183,7 +189,9 @@ impl ExitStatus {
             Self::LimitReached { limit } => match limit {
                 LimitKind::WallTime => 124,
                 LimitKind::CpuTime | LimitKind::Fuel => 128 + SIGXCPU,
-                LimitKind::OutputBytes | LimitKind::WrittenBytes => 128 + SIGXFSZ,
+                LimitKind::OutputBytes | LimitKind::WrittenBytes | LimitKind::ReceivedBytes | LimitKind::SentBytes => {
+                    128 + SIGXFSZ
+                }
                 LimitKind::Memory => 128 + SIGKILL,
             },
             Self::Signaled { signal } | Self::EngineCrashed { signal } => signal_code(*signal),
@@ -208,6 +216,8 @@ impl fmt::Display for ExitStatus {
                 LimitKind::Fuel => f.write_str("out of fuel"),
                 LimitKind::OutputBytes => f.write_str("output limit exceeded"),
                 LimitKind::WrittenBytes => f.write_str("written-bytes limit exceeded"),
+                LimitKind::ReceivedBytes => f.write_str("received-bytes limit exceeded"),
+                LimitKind::SentBytes => f.write_str("sent-bytes limit exceeded"),
                 LimitKind::Memory => f.write_str("worker reached its memory cap"),
             },
             Self::Signaled { signal } => write!(f, "ended by signal {signal}"),
@@ -346,6 +356,12 @@ pub struct Usage {
     pub output_bytes: u64,
     /// Bytes written to files.
     pub written_bytes: u64,
+    /// Bytes received over the network.
+    #[serde(default)]
+    pub received_bytes: u64,
+    /// Bytes sent over the network.
+    #[serde(default)]
+    pub sent_bytes: u64,
     /// Time spent compiling before the run; None when nothing had to be compiled.
     pub compile_time: Option<Duration>,
 }

@@ -154,7 +154,8 @@ pub fn resolve(
             return Err(Error::new(ErrorKind::Denied, "the ceiling allows no network rules"));
         }
         if !enforcement.network {
-            return Err(unsupported("network rules", "this build's host has no sockets"));
+            return Err(unsupported("network rules", "guests in the caller's process have no sockets")
+                .with_hint("leave them out, or take isolation process"));
         }
     }
     Ok(RunPlan {

@@ -3,7 +3,7 @@
 //! Also makes instances of modules inside the caller's process ([`Runtime::instantiate`]), for callers who call exports often.
 //!
 //! The one crate that front-ends call. A run goes from a `RunSpec` and bytes through [`Runtime::run`] to an `Outcome`:
-//! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, fork, [watch](Runtime::run), conclude).
+//! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, network, fork, [watch](Runtime::run), conclude).
 //! Unsafe code is in `process` alone.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
@@ -13,6 +13,7 @@ pub mod doctor;
 mod gauge;
 mod inspect;
 mod instance;
+mod network;
 mod observer;
 mod process;
 mod ready;

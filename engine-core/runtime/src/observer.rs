@@ -51,6 +51,15 @@ pub enum Note<'a> {
     CacheUnusable(&'a Error),
     /// Compiling was optional and failed; the guest is interpreted.
     InterpretedInstead(&'a Error),
+    /// A published port that the system chose.
+    Published {
+        /// Where the machine listens.
+        local: std::net::SocketAddr,
+        /// What port that is to the guest.
+        guest_port: u16,
+        /// Connections or datagrams.
+        protocol: wasmrt_model::network::Protocol,
+    },
     /// The guest was interpreted for long; native code would have been much faster.
     InterpretedForLong {
         /// The engine.

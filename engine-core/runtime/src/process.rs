@@ -358,6 +358,14 @@ pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) {
     close_range(first, u32::MAX);
 }
 
+/// Takes a descriptor that was passed on to this process by its number. The caller makes sure that nobody else has taken it.
+pub(crate) fn adopt(descriptor: i32) -> Option<OwnedFd> {
+    // SAFETY: F_GETFD takes any number.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    // SAFETY: it is open, and nobody in this process owns it.
+    (flags >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 fn close_range(first: u32, last: u32) {
     // SAFETY: it runs in a fresh child that owns copies of its parent's descriptors; objects that hold the closed ones are never
     // used nor dropped again, since the child leaves through `exit_now`.

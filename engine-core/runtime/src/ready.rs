@@ -20,7 +20,11 @@ use wasmrt_model::{
 };
 
 /// What the layers of this build enforce for runs.
-const FOR_RUNS: Enforcement = Enforcement::NONE;
+const FOR_RUNS: Enforcement = {
+    let mut enforcement = Enforcement::NONE;
+    enforcement.network = true;
+    enforcement
+};
 
 /// What they enforce for instances.
 const FOR_INSTANCES: Enforcement = {

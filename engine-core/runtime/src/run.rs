@@ -1,6 +1,7 @@
 //! One guest in one worker: descriptors, fork, watch, and what its end means.
 
 use crate::compile::Attention;
+use crate::network::GuestNetwork;
 use crate::observer::Note;
 use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
@@ -64,6 +65,11 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         None => Work::Module { imports: wasmrt_host::link(&info)?, call: guest::entry_call(plan.entry(), &info)? },
     };
     let (streams, captures) = streams::open(plan.stdio(), piped)?;
+    let network = GuestNetwork::open(plan.network(), plan.limits().listen_backlog)?;
+    for bound in network.published().iter().filter(|bound| bound.chosen) {
+        let (local, guest_port, protocol) = (bound.local, bound.guest_port, bound.protocol);
+        attention.observer.note(&Note::Published { local, guest_port, protocol });
+    }
     let counters = SharedCounters::new().map_err(|source| Error::io("cannot share memory with the worker", source))?;
     let counters = Arc::new(counters);
     let (code, code_bytes) = owned_code(code)?;
@@ -84,11 +90,12 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes).map(|cap| cap.saturating_add(own_stack)),
         opens_files: !plan.preopens().is_empty(),
-        open_files: plan.limits().open_files.bound().map(|files| files.0),
+        binds_ports: false,
+        open_files: descriptors_for(&plan),
         guest_stack_bytes: Some(thread_stack),
         cpu_time,
         own_group: !on_terminal(),
-        keep: kept_descriptors(&streams, &code),
+        keep: kept_descriptors(&streams, &code, &network),
         signals: signals.as_ref(),
         out_of_memory: Some(&counters),
     };
@@ -110,6 +117,10 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;
                 resources.stderr = streams.stderr;
+                (resources.listeners, resources.network) = match network.in_worker() {
+                    Ok(given) => given,
+                    Err(error) => return Report::failed(&error),
+                };
                 resources.counters = Box::new(counters);
                 let work = GuestWork {
                     engine: engine.as_ref(),
@@ -120,6 +131,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                     plan: &plan,
                     stack_bytes,
                     resources,
+                    sockets: network.is_open(),
                     os_sandbox,
                 };
                 guest::run(work, call)
@@ -198,12 +210,24 @@ fn on_terminal() -> bool {
     std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal()
 }
 
-fn kept_descriptors<'a>(streams: &'a GuestStreams, code: &'a OwnedCode) -> Vec<std::os::fd::BorrowedFd<'a>> {
+/// How many descriptors the guest may come to hold: its files, and each of its sockets, of which the host may have a second one.
+fn descriptors_for(plan: &RunPlan) -> Option<u64> {
+    let limits = plan.limits();
+    let published = u64::try_from(plan.network().publish.len()).unwrap_or(u64::MAX);
+    limits.open_files.bound().map(|files| files.0.saturating_add(published.saturating_mul(2)))
+}
+
+fn kept_descriptors<'a>(
+    streams: &'a GuestStreams,
+    code: &'a OwnedCode,
+    network: &'a GuestNetwork,
+) -> Vec<std::os::fd::BorrowedFd<'a>> {
     let mut keep: Vec<_> =
         [&streams.stdin, &streams.stdout, &streams.stderr].into_iter().flatten().map(AsFd::as_fd).collect();
     if let OwnedCode::Artifact(file) = code {
         keep.push(file.as_fd());
     }
+    keep.extend(network.descriptors());
     keep
 }
 
@@ -244,6 +268,8 @@ fn conclude(
     usage.peak_memory_bytes = watched.ended.peak_resident_bytes;
     usage.output_bytes = seen.output_bytes.load(Ordering::Relaxed);
     usage.written_bytes = seen.written_bytes.load(Ordering::Relaxed);
+    usage.received_bytes = seen.received_bytes.load(Ordering::Relaxed);
+    usage.sent_bytes = seen.sent_bytes.load(Ordering::Relaxed);
     let memory_bytes = seen.memory_bytes.load(Ordering::Relaxed);
     usage.memory_pages = (memory_bytes > 0).then_some(memory_bytes >> 16);
 

@@ -265,6 +265,7 @@ impl<'a> Server<'a> {
         let setup = WorkerSetup {
             memory_bytes: self.memory_bytes,
             opens_files: !self.ready.plan.preopens().is_empty(),
+            binds_ports: false,
             open_files: self.open_files,
             guest_stack_bytes: None,
             cpu_time: None,

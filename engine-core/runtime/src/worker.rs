@@ -29,6 +29,8 @@ pub(crate) struct WorkerSetup<'a> {
     pub(crate) guest_stack_bytes: Option<u64>,
     /// Whether it opens files for a guest, and may have to use what the caller may do with files of others.
     pub(crate) opens_files: bool,
+    /// Whether it binds ports for a guest, and may have to use what the caller may do with those below 1024.
+    pub(crate) binds_ports: bool,
     /// How many descriptors it may have to hold for a guest.
     pub(crate) open_files: Option<u64>,
     /// Whether it gets a process group of its own.
@@ -122,7 +124,7 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
     keep.push(report.as_fd());
     process::close_all_but(&keep);
     rustix::thread::set_no_new_privs(true).map_err(failed("cannot give up new privileges"))?;
-    drop_privileges(setup.opens_files).map_err(failed("cannot drop capabilities"))?;
+    drop_privileges(setup).map_err(failed("cannot drop capabilities"))?;
     limit_resources(setup)
 }
 
@@ -136,17 +138,19 @@ fn null_own_streams(keep: &[BorrowedFd<'_>], report: &OwnedFd) -> Result<(), rus
     rustix::stdio::dup2_stderr(&null)
 }
 
-/// Drops all capabilities, but those that the guest's own files may need where it has files: a guest of root makes no setuid files,
-/// no device nodes and no network configuration.
-fn drop_privileges(opens_files: bool) -> Result<(), rustix::io::Errno> {
-    let files = if opens_files {
-        CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER
-    } else {
-        CapabilitySet::empty()
-    };
+/// Drops all capabilities, but those that the guest's own files and ports may need where it has some: a guest of root makes no setuid
+/// files, no device nodes and no network configuration.
+fn drop_privileges(setup: &WorkerSetup<'_>) -> Result<(), rustix::io::Errno> {
+    let mut needed = CapabilitySet::empty();
+    if setup.opens_files {
+        needed |= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
+    }
+    if setup.binds_ports {
+        needed |= CapabilitySet::NET_BIND_SERVICE;
+    }
     let mut sets = rustix::thread::capabilities(None)?;
-    sets.effective &= files;
-    sets.permitted &= files;
+    sets.effective &= needed;
+    sets.permitted &= needed;
     sets.inheritable = CapabilitySet::empty();
     rustix::thread::set_capabilities(None, sets)
 }

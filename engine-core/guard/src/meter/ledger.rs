@@ -45,7 +45,7 @@ impl State {
 pub(crate) struct Locals {
     next: u32,
     types: Vec<ValType>,
-    known: [Option<u32>; 5],
+    known: [Option<u32>; 6],
 }
 
 /// What the injected locals are for.
@@ -61,12 +61,14 @@ pub(crate) enum Use {
     Length32 = 3,
     /// A length of 64 bits.
     Length64 = 4,
+    /// What is 0 as long as there is fuel, though no compiler can know.
+    Nothing = 5,
 }
 
 impl Locals {
     /// Those of a function that has this many parameters and locals of its own.
     pub(crate) fn after(count: u32) -> Self {
-        Self { next: count, types: Vec::new(), known: [None; 5] }
+        Self { next: count, types: Vec::new(), known: [None; 6] }
     }
 
     /// The local for this use.
@@ -198,6 +200,16 @@ impl Ledger<'_> {
         self.exhausted_if();
     }
 
+    /// Begins a function that costs this much before its first instruction. Loops need what they subtract by.
+    pub(crate) fn enter(&mut self, cost: u64, loops: bool) -> State {
+        if loops {
+            let fuel = self.fuel;
+            let nothing = self.locals.get(Use::Nothing);
+            self.sink().global_get(fuel).i64_const(63).i64_shr_u().local_set(nothing);
+        }
+        State { pending: i64::try_from(cost).unwrap_or(i64::MAX), ..State::EXACT }
+    }
+
     /// Goes on from a state with the fuel for a loop's next iteration, or ends the guest.
     pub(crate) fn next_iteration(&mut self, from: State, to: State) -> State {
         // The usual case. Compared before it is subtracted: compilers would make the difference twice otherwise, for its two uses.
@@ -205,7 +217,11 @@ impl Ledger<'_> {
             let left = self.locals.get(Use::Left);
             self.sink().local_get(left).i64_const(from.pending).i64_lt_s();
             self.exhausted_if();
-            self.sink().local_get(left).i64_const(from.pending - to.pending).i64_sub().local_set(left);
+            // Not by a constant: Cranelift computes such a difference anew in each block that uses it, and folds what is subtracted behind the
+            // loop into it. Both need the old value beside the new one, and so a copy and a jump for each iteration.
+            let nothing = self.locals.get(Use::Nothing);
+            self.sink().local_get(left).local_get(nothing).i64_const(from.pending - to.pending).i64_add();
+            self.sink().i64_sub().local_set(left);
             return to;
         }
         let state = self.convert(from, to);

@@ -177,9 +177,9 @@ impl Writer<'_> {
         if calls {
             self.heed_interruption();
         }
-        if self.rules.globals.fuel.is_some() {
-            let cost = i64::try_from(cost::entry(self.scan.locals)).unwrap_or(i64::MAX);
-            self.state = Some(State { pending: cost, ..State::EXACT });
+        let (cost, loops) = (cost::entry(self.scan.locals), self.scan.has_loops());
+        if let Some(mut ledger) = self.ledger() {
+            self.state = Some(ledger.enter(cost, loops));
         }
     }
 
@@ -410,7 +410,8 @@ impl Writer<'_> {
             // The values would have to be carried into the block that the way needs.
             false
         } else if is_loop {
-            true
+            // At a loop's end it goes back nearly always, and a branch around a branch would be one more for each iteration.
+            label != 0 || state.place != Place::Local
         } else {
             let same_place =
                 !frame.exact && matches!(frame.goal(state).place, Place::Local) == matches!(state.place, Place::Local);

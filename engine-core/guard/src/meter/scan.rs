@@ -140,6 +140,11 @@ pub(crate) struct Module<'a> {
 }
 
 impl Scan {
+    /// Whether the function has a loop.
+    pub(crate) fn has_loops(&self) -> bool {
+        self.blocks.iter().any(|block| block.shape == Shape::Loop)
+    }
+
     /// Reads a body, in place of what was read before.
     pub(crate) fn read(&mut self, body: &FunctionBody<'_>, module: &Module<'_>) -> Result<()> {
         self.events.clear();

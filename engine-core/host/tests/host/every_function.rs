@@ -231,7 +231,7 @@ fn the_process_functions_do_what_they_can() {
 }
 
 #[test]
-fn sockets_are_refused_and_the_refusal_is_noted() {
+fn what_is_no_socket_does_nothing_of_one() {
     let mut guest = Guest::new("{}");
     assert_eq!(guest.call("sock_accept", &[0, 0, AT]), NOTSOCK);
     assert_eq!(guest.call("sock_recv", &[0, AT, 0, 0, AT, AT + 4]), NOTSOCK);
@@ -241,7 +241,7 @@ fn sockets_are_refused_and_the_refusal_is_noted() {
     assert_eq!(guest.call("sock_recv", &[9, AT, 0, 0, AT, AT + 4]), BADF);
     assert_eq!(guest.call("sock_send", &[9, AT, 0, 0, AT]), BADF);
     assert_eq!(guest.call("sock_shutdown", &[9, 3]), BADF);
-    assert_eq!(guest.refusals.lines().len(), 4);
+    assert!(guest.refusals.lines().is_empty());
 }
 
 #[test]

@@ -67,20 +67,40 @@ pub(crate) const SIGNATURES: &[(&str, &str)] = &[
     ("sock_shutdown", "ww"),
 ];
 
+/// WasmEdge's, which only the newer version has. What stands behind a slash tells forms of one name apart, here only.
+pub(crate) const WASMEDGE: &[(&str, &str)] = &[
+    ("sock_open", "www"),
+    ("sock_bind", "www"),
+    ("sock_listen", "ww"),
+    ("sock_accept/1", "ww"),
+    ("sock_connect", "www"),
+    ("sock_recv_from/1", "wwwwwww"),
+    ("sock_recv_from", "wwwwwwww"),
+    ("sock_send_to", "wwwwwww"),
+    ("sock_getsockopt", "wwwww"),
+    ("sock_setsockopt", "wwwww"),
+    ("sock_getlocaladdr", "wwww"),
+    ("sock_getlocaladdr_v2", "www"),
+    ("sock_getpeeraddr", "wwww"),
+    ("sock_getpeeraddr_v2", "www"),
+    ("sock_getaddrinfo", "wwwwwwww"),
+];
+
 /// Every function of both versions, as a module would import them.
 pub(crate) fn every_import() -> ModuleInfo {
     let mut info = ModuleInfo::default();
-    for module in [P1, P0] {
-        for (name, params) in SIGNATURES {
+    for (module, signatures) in [(P1, SIGNATURES), (P0, SIGNATURES), (P1, WASMEDGE)] {
+        for (name, params) in signatures {
             if (module, *name) == (P0, "sock_accept") {
                 continue;
             }
+            let name = name.split('/').next().unwrap_or(name);
             let params: Vec<_> =
                 params.chars().map(|letter| if letter == 'w' { ValueType::I32 } else { ValueType::I64 }).collect();
-            let results: &[ValueType] = if *name == "proc_exit" { &[] } else { &[ValueType::I32] };
+            let results: &[ValueType] = if name == "proc_exit" { &[] } else { &[ValueType::I32] };
             info.imports.push(Import {
                 module: module.to_owned(),
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 extern_type: ExternType::Function(FunctionType::new(&params, results)),
             });
         }
@@ -93,7 +113,9 @@ pub(crate) fn plan(json: &str) -> RunPlan {
     let mut capabilities = Capabilities::new(EngineName::Wasmtime, "0");
     capabilities.tiers = vec![TierCapabilities { tier: Tier::Optimized, features: FeatureSet::EMPTY }];
     let spec = RunSpec::from_json(json).unwrap();
-    resolve(&spec, &capabilities, Enforcement::NONE, &Ceiling::default(), &|_| None).unwrap()
+    let mut enforcement = Enforcement::NONE;
+    enforcement.network = true;
+    resolve(&spec, &capabilities, enforcement, &Ceiling::default(), &|_| None).unwrap()
 }
 
 /// A spec with these (host, guest, access) preopens and more fields.
@@ -144,8 +166,9 @@ impl Guest {
         let linked = link(&every_import()).unwrap();
         let host = Host::new(&plan(json), resources, &linked)?;
         let names = SIGNATURES.iter().map(|(name, _)| *name);
-        let all =
-            names.clone().map(|name| (P1, name)).chain(names.filter(|n| *n != "sock_accept").map(|name| (P0, name)));
+        let newer = names.clone().map(|name| (P1, name));
+        let older = names.filter(|n| *n != "sock_accept").map(|name| (P0, name));
+        let all = newer.chain(older).chain(WASMEDGE.iter().map(|(name, _)| (P1, *name)));
         let imports = all.zip(0..).collect();
         let bytes = vec![0; SIZE + 64];
         let start = bytes.as_ptr().align_offset(64);

@@ -11,4 +11,5 @@ mod limits;
 mod poll;
 mod preopens;
 mod process;
+mod sockets;
 mod streams;

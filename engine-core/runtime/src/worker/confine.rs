@@ -39,7 +39,10 @@ pub(crate) struct Wall<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guest {
     /// A module: its host polls.
-    Module,
+    Module {
+        /// Whether it uses sockets that it is given. It opens none itself, and reaches nobody with them who is not connected already.
+        sockets: bool,
+    },
     /// A component: its host has a reactor, on one thread.
     Component,
     /// A component that answers requests: threads, and connections that others open.
@@ -238,6 +241,22 @@ const ALWAYS_HERE: &[i64] =
 #[cfg(not(target_arch = "x86_64"))]
 const ALWAYS_HERE: &[i64] = &[];
 
+/// What may be done with sockets that one has. Opening, binding and connecting is another process's.
+const SOCKETS: &[i64] = &[
+    libc::SYS_accept4,
+    libc::SYS_listen,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_shutdown,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_getsockopt,
+];
+
+/// The options that may be set.
+const SOCKET_OPTIONS: &[libc::c_int] =
+    &[libc::SO_KEEPALIVE, libc::SO_OOBINLINE, libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_LINGER];
+
 /// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
 const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
 
@@ -252,9 +271,7 @@ const REACTOR_HERE: &[i64] = &[];
 const SERVER: &[i64] = &[
     libc::SYS_accept4,
     libc::SYS_recvfrom,
-    libc::SYS_sendto,
     libc::SYS_shutdown,
-    libc::SYS_setsockopt,
     libc::SYS_getsockopt,
     libc::SYS_getsockname,
     libc::SYS_getpeername,
@@ -275,18 +292,10 @@ fn no_clone3() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
 fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
     match guest {
-        Guest::Module => {}
-        Guest::Component => rules.extend(REACTOR.iter().chain(REACTOR_HERE).map(|call| (*call, Vec::new()))),
-        Guest::Server => {
-            rules.extend(REACTOR.iter().chain(REACTOR_HERE).chain(SERVER).map(|call| (*call, Vec::new())));
-            let exactly = |flags: u64| {
-                SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, flags)?])
-            };
-            rules.insert(
-                libc::SYS_clone,
-                THREAD_FLAGS.iter().map(|flags| exactly(*flags)).collect::<std::result::Result<_, _>>()?,
-            );
-        }
+        Guest::Module { sockets: false } => {}
+        Guest::Module { sockets: true } => allow_sockets(&mut rules)?,
+        Guest::Component => rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE))),
+        Guest::Server => allow_server(&mut rules)?,
     }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
@@ -301,6 +310,45 @@ fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::B
     rules.insert(libc::SYS_prctl, vec![is(0, PR_SET_DUMPABLE)?, is(0, PR_SET_NO_NEW_PRIVS)?, is(0, PR_GET_AUXV)?]);
     rules.insert(libc::SYS_seccomp, Vec::new());
     compiled(rules, REFUSE, SeccompAction::Allow)
+}
+
+fn unconditional<'a>(calls: impl Iterator<Item = &'a i64>) -> impl Iterator<Item = (i64, Vec<SeccompRule>)> {
+    calls.map(|call| (*call, Vec::new()))
+}
+
+/// Sockets that the worker was given.
+fn allow_sockets(rules: &mut Rules) -> std::result::Result<(), seccompiler::BackendError> {
+    rules.extend(unconditional(SOCKETS.iter()));
+    rules.insert(libc::SYS_sendto, vec![to_its_peer()?]);
+    let options = SOCKET_OPTIONS.iter().map(|name| option(libc::SOL_SOCKET, *name));
+    rules.insert(libc::SYS_setsockopt, options.collect::<std::result::Result<_, _>>()?);
+    Ok(())
+}
+
+/// Connections that were made to the worker, and threads.
+fn allow_server(rules: &mut Rules) -> std::result::Result<(), seccompiler::BackendError> {
+    rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE).chain(SERVER)));
+    rules.insert(libc::SYS_sendto, vec![to_its_peer()?]);
+    rules.insert(libc::SYS_setsockopt, vec![option(libc::IPPROTO_TCP, libc::TCP_NODELAY)?]);
+    let flags = |flags: &u64| {
+        SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *flags)?])
+    };
+    rules.insert(libc::SYS_clone, THREAD_FLAGS.iter().map(flags).collect::<std::result::Result<_, _>>()?);
+    Ok(())
+}
+
+/// Without an address: to the peer that the socket has.
+fn to_its_peer() -> std::result::Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?])
+}
+
+/// One socket option of one level.
+fn option(level: libc::c_int, name: libc::c_int) -> std::result::Result<SeccompRule, seccompiler::BackendError> {
+    let equals = |argument, value: libc::c_int| {
+        let value = u64::from(value.cast_unsigned());
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+    };
+    SeccompRule::new(vec![equals(1, level)?, equals(2, name)?])
 }
 
 const PR_SET_DUMPABLE: u64 = 4;

@@ -22,6 +22,8 @@ pub(crate) struct GuestWork<'a> {
     /// What its calls may use of a stack, on engines that make one for it.
     pub(crate) stack_bytes: u64,
     pub(crate) resources: Resources,
+    /// Whether it has sockets, or may come to have some.
+    pub(crate) sockets: bool,
     pub(crate) os_sandbox: OsSandbox,
 }
 
@@ -109,14 +111,14 @@ pub(crate) fn run(work: GuestWork<'_>, call: &Call) -> Report {
 }
 
 fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals), Ending> {
-    let GuestWork { engine, code, info, imports, plan, stack_bytes, resources, os_sandbox, .. } = work;
+    let GuestWork { engine, code, info, imports, plan, stack_bytes, resources, sockets, os_sandbox, .. } = work;
     engine.warm()?;
     let host = Host::new(plan, resources, imports)?;
     let artifact = match &code {
         Code::Artifact(file) => Some(file.as_fd()),
         Code::Wasm(_) => None,
     };
-    Wall { preopens: plan.preopens(), artifact, guest: Guest::Module }.before_code(os_sandbox)?;
+    Wall { preopens: plan.preopens(), artifact, guest: Guest::Module { sockets } }.before_code(os_sandbox)?;
     let mut module = engine.load(code)?;
     if engine.capabilities().own_stack && !module.reserve_stack(stack_bytes) {
         let engine = engine.capabilities().engine;

@@ -14,11 +14,20 @@ use std::process::Command;
 
 /// Does something behind the complete wall around these preopens.
 fn behind<T: Send>(preopens: &[Preopen], work: impl FnOnce() -> T + Send) -> T {
+    behind_wall(preopens, false, work)
+}
+
+/// The same of a guest that has sockets.
+fn behind_with_sockets<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    behind_wall(&[], true, work)
+}
+
+fn behind_wall<T: Send>(preopens: &[Preopen], sockets: bool, work: impl FnOnce() -> T + Send) -> T {
     let has = available();
     assert!(has.is_complete(), "this kernel has not what these tests are about: {has}");
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens, artifact: None, guest: Guest::Module }.before_code(has).unwrap();
+            Wall { preopens, artifact: None, guest: Guest::Module { sockets } }.before_code(has).unwrap();
             Wall::before_guest(has).unwrap();
             work()
         });
@@ -211,11 +220,44 @@ fn an_artifact_can_be_opened_by_its_number() {
     let has = available();
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens: &[], artifact: Some(file.as_fd()), guest: Guest::Module }.before_code(has).unwrap();
+            Wall { preopens: &[], artifact: Some(file.as_fd()), guest: Guest::Module { sockets: false } }
+                .before_code(has)
+                .unwrap();
             let again = fs::read(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
             assert_eq!(again, b"text");
             assert!(refused(fs::read_dir(directory.path())));
         });
         walled.join().unwrap();
     });
+}
+
+/// A guest that has sockets can do with them what it may, and make no others: neither a rule nor a check of the host is in the way here.
+#[test]
+fn sockets_that_it_has_reach_nobody_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(local).unwrap();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    stranger.set_nonblocking(true).unwrap();
+    let elsewhere = stranger.local_addr().unwrap();
+    client.write_all(b"word").unwrap();
+    behind_with_sockets(|| {
+        let (mut accepted, _) = listener.accept().unwrap();
+        let mut word = [0; 4];
+        accepted.read_exact(&mut word).unwrap();
+        rustix::net::send(&accepted, b"answer", rustix::net::SendFlags::NOSIGNAL).unwrap();
+        assert!(refused(TcpStream::connect(local)) && refused(TcpListener::bind("127.0.0.1:0")));
+        assert!(refused(UdpSocket::bind("127.0.0.1:0")) && refused(UnixStream::pair()));
+        assert!(refused(datagrams.send_to(b"x", elsewhere)) && refused(datagrams.connect(elsewhere)));
+        let name = rustix::net::SocketAddrAny::from(elsewhere);
+        let sent =
+            rustix::net::sendmsg_addr(&datagrams, &name, &[], &mut Default::default(), rustix::net::SendFlags::empty());
+        assert!(refused(sent.map_err(Into::into)));
+        assert!(refused(datagrams.set_broadcast(true)) && refused(accepted.set_nodelay(true)));
+    });
+    assert!(stranger.recv(&mut [0; 8]).is_err_and(|error| error.kind() == Io::WouldBlock));
+    let mut answer = [0; 6];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer");
 }

@@ -10,7 +10,7 @@ pub enum Edition {
     Unstable,
 }
 
-const ERRNOS: [&str; 77] = [
+const ERRNOS: [&str; 88] = [
     "ok",
     "2big",
     "acces",
@@ -88,6 +88,18 @@ const ERRNOS: [&str; 77] = [
     "txtbsy",
     "xdev",
     "notcapable",
+    // The rest is WasmEdge's, for its resolver.
+    "aiaddrfamily",
+    "aiagain",
+    "aibadflag",
+    "aifail",
+    "aifamily",
+    "aimemory",
+    "ainodata",
+    "ainoname",
+    "aiservice",
+    "aisocktype",
+    "aisystem",
 ];
 
 /// The name of an error number; "ok" for 0.

@@ -18,6 +18,12 @@ impl<'a> Words<'a> {
         Self { rest: text.split_whitespace().collect(), names }
     }
 
+    /// The names that words may refer to.
+    #[allow(dead_code, reason = "not every script nests words")]
+    pub fn names(&self) -> &'a HashMap<String, i32> {
+        self.names
+    }
+
     /// The next word.
     pub fn word(&mut self) -> Result<&'a str, Complaint> {
         self.rest.pop_front().ok_or_else(|| "a word is missing".to_owned())
@@ -46,8 +52,11 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// An integer, of which the caller takes as many bits as it needs.
+    /// An integer, of which the caller takes as many bits as it needs; or `$name`, as for a descriptor.
     pub fn number(&mut self) -> Result<i64, Complaint> {
+        if self.rest.front().is_some_and(|word| word.starts_with('$')) {
+            return self.fd().map(i64::from);
+        }
         integer(self.word()?)
     }
 

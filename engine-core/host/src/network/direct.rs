@@ -1,0 +1,241 @@
+//! Opening sockets in this process, as far as the rules go.
+
+use super::{DatagramId, Failure, Network};
+use crate::refusals::harmless;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+use wasmrt_model::NetworkPolicy;
+use wasmrt_model::network::{AddressClass, Protocol};
+
+/// How long an address stays a name's after the guest was told so: names change their addresses while programs connect.
+const TOLD_FOR: Duration = Duration::from_secs(300);
+
+/// How many answers are remembered, of all names.
+const TOLD: usize = 256;
+
+/// How many peers of a socket are remembered that may be answered without a rule.
+const PEERS: usize = 4096;
+
+/// How many sockets for datagrams there may be, whatever the guest's limit.
+const DATAGRAM_SOCKETS: usize = 4096;
+
+/// The rules, and what has to be remembered for them.
+#[derive(Debug)]
+pub struct Direct {
+    policy: NetworkPolicy,
+    datagrams: BTreeMap<DatagramId, Datagrams>,
+    next: DatagramId,
+    told: VecDeque<Told>,
+}
+
+/// An address that a name has, as the guest was told.
+#[derive(Debug)]
+struct Told {
+    name: String,
+    address: IpAddr,
+    until: Instant,
+}
+
+/// A socket for datagrams.
+#[derive(Debug)]
+struct Datagrams {
+    socket: OwnedFd,
+    /// Whether a rule or a published port makes it a server's: anybody may send to it, and be answered.
+    serves: bool,
+    /// Who has sent something lately.
+    peers: VecDeque<SocketAddr>,
+}
+
+impl Direct {
+    /// For a guest with these rules. `published` are the sockets for datagrams among its published ports: they have the numbers from 0.
+    #[must_use]
+    pub fn new(policy: NetworkPolicy, published: Vec<OwnedFd>) -> Self {
+        let served = |socket| Datagrams { socket, serves: true, peers: VecDeque::new() };
+        let datagrams: BTreeMap<DatagramId, Datagrams> = (0..).zip(published.into_iter().map(served)).collect();
+        let next = u32::try_from(datagrams.len()).unwrap_or(u32::MAX);
+        Self { policy, datagrams, next, told: VecDeque::new() }
+    }
+
+    /// Refuses a peer that no rule covers.
+    fn check_peer(&mut self, peer: SocketAddr, protocol: Protocol) -> Result<(), Failure> {
+        if self.policy.allows_connect(peer, protocol) || self.is_named(peer, protocol) {
+            return Ok(());
+        }
+        let rule = SocketAddr::new(peer.ip(), peer.port());
+        Err(Failure::Denied(match AddressClass::of(peer.ip()) {
+            AddressClass::Ordinary => format!("no rule allows {peer}/{protocol}; connect={rule} would"),
+            class => {
+                format!("{peer} is a {}, which only a rule of its own allows: connect={rule}", class.description())
+            }
+        }))
+    }
+
+    /// Whether a rule allows the peer by a name that has its address: the guest was told so, or it is so now.
+    fn is_named(&mut self, peer: SocketAddr, protocol: Protocol) -> bool {
+        let address = peer.ip();
+        let names: Vec<String> = self
+            .policy
+            .name_rules(peer.port(), protocol)
+            .filter(|rule| rule.covers(address))
+            .map(|rule| rule.name.to_owned())
+            .collect();
+        let now = Instant::now();
+        self.told.retain(|told| told.until > now);
+        let told = |told: &Told| names.contains(&told.name) && same(told.address, address);
+        if self.told.iter().any(told) {
+            return true;
+        }
+        names
+            .iter()
+            .any(|name| self.ask(name).is_ok_and(|addresses| addresses.into_iter().any(|found| same(found, address))))
+    }
+
+    /// Asks the system for a name, and remembers the answer.
+    fn ask(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
+        let found = (name, 0).to_socket_addrs().map_err(|_| Failure::NoName)?;
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in found.map(|found| found.ip()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        let until = Instant::now() + TOLD_FOR;
+        let plain = name.trim_end_matches('.').to_ascii_lowercase();
+        for address in &addresses {
+            if self.told.len() >= TOLD {
+                self.told.pop_front();
+            }
+            self.told.push_back(Told { name: plain.clone(), address: *address, until });
+        }
+        if addresses.is_empty() { Err(Failure::NoName) } else { Ok(addresses) }
+    }
+
+    fn datagrams_of(&mut self, id: DatagramId) -> Result<&mut Datagrams, Failure> {
+        self.datagrams.get_mut(&id).ok_or_else(|| Errno::BADF.into())
+    }
+}
+
+impl Network for Direct {
+    fn connect(&mut self, peer: SocketAddr) -> Result<OwnedFd, Failure> {
+        self.check_peer(peer, Protocol::Tcp)?;
+        let socket = open(peer, SocketType::STREAM)?;
+        match net::connect(&socket, &peer) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn bind(&mut self, local: SocketAddr) -> Result<OwnedFd, Failure> {
+        if !self.policy.allows_listen(local, Protocol::Tcp) {
+            return Err(Failure::Denied(format!("no rule allows to listen there; listen={local} or -p would")));
+        }
+        let socket = open(local, SocketType::STREAM)?;
+        // As every server does: a port is free again as soon as nobody listens there.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        net::bind(&socket, &local)?;
+        Ok(socket)
+    }
+
+    fn datagrams(&mut self, local: SocketAddr) -> Result<(OwnedFd, DatagramId), Failure> {
+        let serves = self.policy.allows_listen(local, Protocol::Udp);
+        // Who may send to somebody needs a socket to do so, and nothing that anybody could send to.
+        let sends = local.port() == 0 && local.ip().is_unspecified() && self.policy.connects_anywhere(Protocol::Udp);
+        if !serves && !sends {
+            return Err(Failure::Denied(format!("no rule allows datagrams there; listen={local}/udp or -p would")));
+        }
+        if self.datagrams.len() >= DATAGRAM_SOCKETS {
+            return Err(Errno::NFILE.into());
+        }
+        let socket = open(local, SocketType::DGRAM)?;
+        net::bind(&socket, &local)?;
+        let copy = rustix::io::fcntl_dupfd_cloexec(&socket, 3)?;
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.datagrams.insert(id, Datagrams { socket: copy, serves, peers: VecDeque::new() });
+        Ok((socket, id))
+    }
+
+    fn connect_datagrams(&mut self, id: DatagramId, peer: SocketAddr) -> Result<(), Failure> {
+        let known = self.datagrams_of(id)?.knows(peer);
+        if !known {
+            self.check_peer(peer, Protocol::Udp)?;
+        }
+        Ok(net::connect(&self.datagrams_of(id)?.socket, &peer)?)
+    }
+
+    fn send_to(&mut self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Result<usize, Failure> {
+        let known = self.datagrams_of(id)?.knows(peer);
+        if !known {
+            self.check_peer(peer, Protocol::Udp)?;
+        }
+        let datagrams = self.datagrams_of(id)?;
+        let sent = net::sendto(&datagrams.socket, data, SendFlags::NOSIGNAL | SendFlags::DONTWAIT, &peer)?;
+        datagrams.remember(peer);
+        Ok(sent)
+    }
+
+    fn receive_from(&mut self, id: DatagramId, buffer: &mut [u8], peek: bool) -> Result<(usize, SocketAddr), Failure> {
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC | if peek { RecvFlags::PEEK } else { RecvFlags::empty() };
+        loop {
+            let datagrams = self.datagrams_of(id)?;
+            let (_, length, peer) = net::recvfrom(&datagrams.socket, &mut *buffer, flags)?;
+            let peer: SocketAddr = peer.ok_or(Errno::NOTCONN)?.try_into()?;
+            if datagrams.serves {
+                datagrams.remember(peer);
+            } else if !datagrams.knows(peer) {
+                // Nobody whom the guest has sent to: it is not for the guest, and out of its way.
+                if peek {
+                    let _dropped = net::recvfrom(&datagrams.socket, &mut [0u8; 0][..], RecvFlags::DONTWAIT);
+                }
+                continue;
+            }
+            return Ok((length, peer));
+        }
+    }
+
+    fn close_datagrams(&mut self, id: DatagramId) {
+        self.datagrams.remove(&id);
+    }
+
+    fn resolve(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
+        if !self.policy.allows_resolve(name) {
+            return Err(Failure::Denied(format!("no rule allows to resolve {0}; resolve={0} would", harmless(name))));
+        }
+        self.ask(name)
+    }
+}
+
+impl Datagrams {
+    fn knows(&self, peer: SocketAddr) -> bool {
+        self.peers.iter().any(|known| same(known.ip(), peer.ip()) && known.port() == peer.port())
+    }
+
+    fn remember(&mut self, peer: SocketAddr) {
+        if self.peers.back() != Some(&peer) && !self.knows(peer) {
+            if self.peers.len() >= PEERS {
+                self.peers.pop_front();
+            }
+            self.peers.push_back(peer);
+        }
+    }
+}
+
+/// Whether two addresses are the same, however they are written.
+fn same(one: IpAddr, other: IpAddr) -> bool {
+    one.to_canonical() == other.to_canonical()
+}
+
+/// A socket of the address's family. IPv6 sockets are for IPv6 alone, but for an IPv4 address in IPv6 clothes.
+fn open(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    if let IpAddr::V6(v6) = address.ip() {
+        let only = v6.to_ipv4_mapped().is_none() || v6 == Ipv6Addr::UNSPECIFIED;
+        sockopt::set_ipv6_v6only(&socket, only)?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,562 @@
+//! The guest's sockets: what each is, what it may become, and how many there may be.
+//!
+//! Two ABIs work on them: WasmEdge's, which opens sockets (`calls`), and preview1's, which only has what it was given (`preview1`). Sockets come
+//! from a [`Network`], which knows the rules; here they are only used. No descriptor here ever blocks: waiting is done with the [`Waiter`], so
+//! that it ends at the deadline.
+
+mod address;
+mod calls;
+mod lookup;
+mod options;
+mod preview1;
+
+use crate::errno::{Answer, Errno, Stop};
+use crate::network::{DatagramId, Failure, Network};
+use crate::wait::Waiter;
+use rustix::event::PollFlags;
+use rustix::io::Errno as Os;
+use rustix::net::{RecvFlags, SendFlags, SocketFlags};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use wasmrt_model::backend::Ending;
+use wasmrt_model::network::Protocol;
+use wasmrt_model::units::{Bytes, Count};
+use wasmrt_model::{Limit, LimitKind, Limits};
+
+use crate::resources::{Counters, Listener};
+pub(crate) use options::Options;
+
+/// Sockets have the numbers from here on among all that the host knows; the inner context never gets there.
+pub(crate) const FIRST_KEY: u32 = 1 << 31;
+
+/// The family of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// How far a socket has come.
+#[derive(Debug)]
+enum State {
+    /// It exists for the guest only.
+    Fresh,
+    /// It may listen here.
+    Bound(OwnedFd),
+    Listening(OwnedFd),
+    /// It is connected, or is being.
+    Connected(OwnedFd),
+    /// It may send and receive datagrams.
+    Datagrams {
+        fd: OwnedFd,
+        id: DatagramId,
+        connected: bool,
+    },
+}
+
+/// One of the guest's sockets.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) family: Family,
+    pub(crate) protocol: Protocol,
+    state: State,
+    /// Whether the guest asked not to be made to wait.
+    nonblocking: bool,
+    options: Options,
+    /// The local address that the guest gave it, where the machine's is another one.
+    local: Option<SocketAddr>,
+}
+
+impl Socket {
+    fn new(family: Family, protocol: Protocol, state: State) -> Self {
+        Self { family, protocol, state, nonblocking: false, options: Options::default(), local: None }
+    }
+
+    /// The descriptor, once there is one.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Fresh => None,
+            State::Bound(fd) | State::Listening(fd) | State::Connected(fd) | State::Datagrams { fd, .. } => {
+                Some(fd.as_fd())
+            }
+        }
+    }
+
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.nonblocking
+    }
+
+    pub(crate) fn set_nonblocking(&mut self, nonblocking: bool) {
+        self.nonblocking = nonblocking;
+    }
+}
+
+/// All sockets of a guest.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    network: Option<Box<dyn Network>>,
+    open: BTreeMap<u32, Socket>,
+    next_key: u32,
+    published: Vec<Listener>,
+    limit: Limit<Count>,
+    backlog: Limit<Count>,
+    received: Volume,
+    sent: Volume,
+}
+
+/// Bytes that have gone one way, and how many may.
+#[derive(Debug)]
+struct Volume {
+    bytes: u64,
+    limit: Limit<Bytes>,
+    kind: LimitKind,
+}
+
+impl Volume {
+    fn new(limit: Limit<Bytes>, kind: LimitKind) -> Self {
+        Self { bytes: 0, limit, kind }
+    }
+
+    /// How many of these bytes may still go; the end of the guest when none may.
+    fn allowed(&self, wanted: usize) -> Answer<usize> {
+        let left = self.limit.bound().map_or(u64::MAX, |limit| limit.0.saturating_sub(self.bytes));
+        if left == 0 && wanted > 0 {
+            return Err(Ending::Limit(self.kind).into());
+        }
+        Ok(usize::try_from(left).map_or(wanted, |left| left.min(wanted)))
+    }
+
+    fn count(&mut self, bytes: usize, total: &std::sync::atomic::AtomicU64) {
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        total.store(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a call needs besides its socket.
+pub(crate) struct Around<'a> {
+    pub(crate) waiter: &'a Waiter,
+    pub(crate) counters: &'a Counters,
+}
+
+impl Sockets {
+    /// No sockets but those that are published, which come with their keys.
+    pub(crate) fn new(
+        network: Option<Box<dyn Network>>,
+        published: Vec<Listener>,
+        limits: &Limits,
+    ) -> (Self, Vec<u32>) {
+        let mut sockets = Self {
+            network,
+            open: BTreeMap::new(),
+            next_key: FIRST_KEY,
+            published: Vec::new(),
+            limit: limits.open_sockets,
+            backlog: limits.listen_backlog,
+            received: Volume::new(limits.received_bytes, LimitKind::ReceivedBytes),
+            sent: Volume::new(limits.sent_bytes, LimitKind::SentBytes),
+        };
+        let keys = published.iter().filter_map(|listener| sockets.publish(listener)).collect();
+        sockets.published = published;
+        (sockets, keys)
+    }
+
+    /// The guest's socket for a published port. (One that cannot be copied is missing; there is a descriptor for each of them.)
+    fn publish(&mut self, listener: &Listener) -> Option<u32> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(&listener.socket, 3).ok()?;
+        let family = Family::of(listener.local);
+        let state = match listener.datagrams {
+            None => State::Listening(fd),
+            Some(id) => State::Datagrams { fd, id, connected: false },
+        };
+        let protocol = if listener.datagrams.is_some() { Protocol::Udp } else { Protocol::Tcp };
+        let mut socket = Socket::new(family, protocol, state);
+        socket.local = Some(SocketAddr::new(listener.local.ip(), listener.guest_port.unwrap_or(listener.local.port())));
+        Some(self.insert(socket))
+    }
+
+    fn insert(&mut self, socket: Socket) -> u32 {
+        let key = self.next_key;
+        self.next_key = self.next_key.wrapping_add(1).max(FIRST_KEY);
+        self.open.insert(key, socket);
+        key
+    }
+
+    /// Adds a socket, if there may be another one.
+    fn add(&mut self, socket: Socket) -> Answer<u32> {
+        let count = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        match self.limit.bound() {
+            Some(limit) if count >= limit.0 => Err(Errno::NFILE.into()),
+            _ => Ok(self.insert(socket)),
+        }
+    }
+
+    pub(crate) fn get(&self, key: u32) -> Answer<&Socket> {
+        self.open.get(&key).ok_or_else(|| Errno::BADF.into())
+    }
+
+    pub(crate) fn get_mut(&mut self, key: u32) -> Answer<&mut Socket> {
+        self.open.get_mut(&key).ok_or_else(|| Errno::BADF.into())
+    }
+
+    /// Closes a socket.
+    pub(crate) fn close(&mut self, key: u32) {
+        if let Some(Socket { state: State::Datagrams { id, .. }, .. }) = self.open.remove(&key)
+            && !self.is_published(id)
+            && let Some(network) = &mut self.network
+        {
+            network.close_datagrams(id);
+        }
+    }
+
+    /// A published socket is the guest's as long as it lives, however often it closes it.
+    fn is_published(&self, id: DatagramId) -> bool {
+        self.published.iter().any(|listener| listener.datagrams == Some(id))
+    }
+
+    /// Whether the guest had the socket from the start.
+    fn is_given(&self, key: u32) -> bool {
+        let given = u32::try_from(self.published.len()).unwrap_or(u32::MAX);
+        (FIRST_KEY..FIRST_KEY.saturating_add(given)).contains(&key)
+    }
+
+    /// Who opens sockets. Where nobody does, there are no rules, so none allows this.
+    fn network(&mut self, rule: impl FnOnce() -> String) -> Answer<&mut (dyn Network + 'static)> {
+        opener(&mut self.network, rule)
+    }
+
+    /// `sock_open`.
+    fn open(&mut self, family: Family, protocol: Protocol) -> Answer<u32> {
+        self.add(Socket::new(family, protocol, State::Fresh))
+    }
+
+    /// `sock_bind`: to a published port, or wherever the rules allow.
+    fn bind(&mut self, key: u32, local: SocketAddr) -> Answer {
+        let socket = self.get(key)?;
+        if Family::of(local) != socket.family {
+            return Err(Errno::AFNOSUPPORT.into());
+        }
+        if !matches!(socket.state, State::Fresh) {
+            return Err(Errno::INVAL.into());
+        }
+        let protocol = socket.protocol;
+        let (state, local) = match self.published_at(local, protocol)? {
+            Some(state) => (state, Some(local)),
+            None => (
+                match protocol {
+                    // A client that binds to nothing in particular: connecting does that anyway.
+                    Protocol::Tcp if local.port() == 0 && local.ip().is_unspecified() && self.network.is_some() => {
+                        match self.network(|| format!("listen={local}"))?.bind(local) {
+                            Ok(fd) => State::Bound(fd),
+                            Err(Failure::Denied(_)) => State::Fresh,
+                            Err(failure) => return Err(stop(failure)),
+                        }
+                    }
+                    Protocol::Tcp => {
+                        State::Bound(self.network(|| format!("listen={local}"))?.bind(local).map_err(stop)?)
+                    }
+                    Protocol::Udp => {
+                        let (fd, id) =
+                            self.network(|| format!("listen={local}/udp"))?.datagrams(local).map_err(stop)?;
+                        State::Datagrams { fd, id, connected: false }
+                    }
+                },
+                None,
+            ),
+        };
+        let socket = self.get_mut(key)?;
+        socket.state = state;
+        socket.local = local;
+        socket.apply_options();
+        Ok(())
+    }
+
+    /// What a guest gets that binds a published port. It may name all addresses, or the one that was published.
+    fn published_at(&self, local: SocketAddr, protocol: Protocol) -> Answer<Option<State>> {
+        let wanted = |listener: &&Listener| {
+            let its = if listener.datagrams.is_some() { Protocol::Udp } else { Protocol::Tcp };
+            its == protocol
+                && listener.guest_port == Some(local.port())
+                && Family::of(listener.local) == Family::of(local)
+                && (local.ip().is_unspecified() || local.ip() == listener.local.ip())
+        };
+        let Some(listener) = self.published.iter().find(wanted) else { return Ok(None) };
+        let fd = rustix::io::fcntl_dupfd_cloexec(&listener.socket, 3).map_err(Errno::from_os)?;
+        Ok(Some(match listener.datagrams {
+            None => State::Bound(fd),
+            Some(id) => State::Datagrams { fd, id, connected: false },
+        }))
+    }
+
+    /// `sock_listen`. A longer queue than the limit is as long as the limit, as the system does it.
+    fn listen(&mut self, key: u32, backlog: u32) -> Answer {
+        let most = self.backlog.bound().map_or(u64::from(u32::MAX), |most| most.0);
+        let backlog = i32::try_from(u64::from(backlog).min(most)).unwrap_or(i32::MAX);
+        let socket = self.get_mut(key)?;
+        if socket.protocol == Protocol::Udp {
+            return Err(Errno::NOTSUP.into());
+        }
+        match std::mem::replace(&mut socket.state, State::Fresh) {
+            State::Bound(fd) | State::Listening(fd) => {
+                let listening = rustix::net::listen(&fd, backlog).map_err(Errno::from_os);
+                socket.state = if listening.is_ok() { State::Listening(fd) } else { State::Bound(fd) };
+                Ok(listening?)
+            }
+            // Listening without an address means any port, which no rule can have named.
+            State::Fresh => Err(Errno::DESTADDRREQ.into()),
+            other => {
+                socket.state = other;
+                Err(Errno::INVAL.into())
+            }
+        }
+    }
+
+    /// `sock_accept`: waits for a connection, and gives its key.
+    pub(crate) fn accept(&mut self, key: u32, nonblocking: bool, around: &Around<'_>) -> Answer<u32> {
+        let socket = self.get(key)?;
+        let State::Listening(fd) = &socket.state else { return Err(Errno::INVAL.into()) };
+        // Nobody is taken from the queue whom there is no room for.
+        let count = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        if self.limit.bound().is_some_and(|limit| count >= limit.0) {
+            return Err(Errno::NFILE.into());
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let accepted = socket.until_ready(PollFlags::IN, around.waiter, || rustix::net::accept_with(fd, flags))?;
+        let mut accepted = Socket::new(socket.family, Protocol::Tcp, State::Connected(accepted));
+        accepted.nonblocking = nonblocking;
+        self.add(accepted)
+    }
+
+    /// `sock_connect`: waits until the connection is made, unless the guest does not wait.
+    fn connect(&mut self, key: u32, peer: SocketAddr, around: &Around<'_>) -> Answer {
+        let socket = self.get(key)?;
+        if Family::of(peer) != socket.family {
+            return Err(Errno::AFNOSUPPORT.into());
+        }
+        match (&socket.state, socket.protocol) {
+            (State::Fresh, Protocol::Tcp) => {
+                let fd = self.network(|| format!("connect={peer}"))?.connect(peer).map_err(stop)?;
+                let socket = self.get_mut(key)?;
+                socket.state = State::Connected(fd);
+                socket.apply_options();
+                socket.finish_connecting(around.waiter)
+            }
+            (State::Fresh, Protocol::Udp) => {
+                let any = match peer {
+                    SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+                    SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
+                };
+                let (fd, id) = self.network(|| format!("connect={peer}/udp"))?.datagrams(any).map_err(stop)?;
+                self.get_mut(key)?.state = State::Datagrams { fd, id, connected: false };
+                self.connect_datagrams(key, id, peer)
+            }
+            (State::Datagrams { id, .. }, _) => {
+                let id = *id;
+                self.connect_datagrams(key, id, peer)
+            }
+            (State::Connected(_), _) => Err(Errno::ISCONN.into()),
+            _ => Err(Errno::INVAL.into()),
+        }
+    }
+
+    fn connect_datagrams(&mut self, key: u32, id: DatagramId, peer: SocketAddr) -> Answer {
+        self.network(|| format!("connect={peer}/udp"))?.connect_datagrams(id, peer).map_err(stop)?;
+        let socket = self.get_mut(key)?;
+        if let State::Datagrams { connected, .. } = &mut socket.state {
+            *connected = true;
+        }
+        socket.apply_options();
+        Ok(())
+    }
+
+    /// Receives what is there into this buffer: its length, which for a datagram may be more than fits, and the sender where there is one.
+    fn receive(
+        &mut self,
+        key: u32,
+        buffer: &mut [u8],
+        flags: Receive,
+        around: &Around<'_>,
+    ) -> Answer<(usize, Option<SocketAddr>)> {
+        let Self { network, open, received, .. } = self;
+        let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
+        let allowed = received.allowed(buffer.len())?;
+        let (count, peer) = match &socket.state {
+            State::Connected(fd) => {
+                let room = &mut buffer[..allowed];
+                let mut filled = 0;
+                let peek = if flags.peek { RecvFlags::PEEK } else { RecvFlags::empty() };
+                loop {
+                    let count = socket.until_ready(PollFlags::IN, around.waiter, || {
+                        rustix::net::recv(fd, &mut room[filled..], peek | RecvFlags::DONTWAIT).map(|(count, _)| count)
+                    });
+                    match count {
+                        Ok(count) => filled += count,
+                        Err(_) if filled > 0 => break,
+                        Err(stop) => return Err(stop),
+                    }
+                    if !flags.all || flags.peek || filled == room.len() || count.is_ok_and(|count| count == 0) {
+                        break;
+                    }
+                }
+                (filled, None)
+            }
+            State::Datagrams { id, .. } => {
+                let network = opener(network, || "listen".to_owned())?;
+                let datagram = loop {
+                    match network.receive_from(*id, buffer, flags.peek) {
+                        Err(Failure::System(errno)) if errno == Os::AGAIN.raw_os_error() => {
+                            socket.wait(PollFlags::IN, around.waiter)?
+                        }
+                        other => break other.map_err(stop)?,
+                    }
+                };
+                if datagram.0.min(buffer.len()) > allowed {
+                    return Err(Ending::Limit(received.kind).into());
+                }
+                (datagram.0, Some(datagram.1))
+            }
+            _ => return Err(Errno::NOTCONN.into()),
+        };
+        if !flags.peek {
+            received.count(count.min(buffer.len()), &around.counters.received_bytes);
+        }
+        Ok((count, peer))
+    }
+
+    /// Sends, to a peer if one is named. What the limit does not allow to be sent ends the guest.
+    fn send(&mut self, key: u32, data: &[u8], peer: Option<SocketAddr>, around: &Around<'_>) -> Answer<usize> {
+        let Self { network, open, sent, .. } = self;
+        let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
+        let allowed = sent.allowed(data.len())?;
+        let count = match &socket.state {
+            State::Connected(fd) => {
+                if peer.is_some() {
+                    return Err(Errno::ISCONN.into());
+                }
+                let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+                socket.until_ready(PollFlags::OUT, around.waiter, || rustix::net::send(fd, &data[..allowed], flags))?
+            }
+            State::Datagrams { fd, id, connected } => {
+                if allowed < data.len() {
+                    return Err(Ending::Limit(sent.kind).into());
+                }
+                match peer {
+                    Some(peer) if Family::of(peer) != socket.family => return Err(Errno::AFNOSUPPORT.into()),
+                    Some(peer) => {
+                        let network = opener(network, || format!("connect={peer}/udp"))?;
+                        loop {
+                            match network.send_to(*id, data, peer) {
+                                Err(Failure::System(errno)) if errno == Os::AGAIN.raw_os_error() => {
+                                    socket.wait(PollFlags::OUT, around.waiter)?
+                                }
+                                other => break other.map_err(stop)?,
+                            }
+                        }
+                    }
+                    None if *connected => {
+                        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+                        socket.until_ready(PollFlags::OUT, around.waiter, || rustix::net::send(fd, data, flags))?
+                    }
+                    None => return Err(Errno::DESTADDRREQ.into()),
+                }
+            }
+            _ => return Err(Errno::NOTCONN.into()),
+        };
+        sent.count(count, &around.counters.sent_bytes);
+        if count == allowed && allowed < data.len() {
+            return Err(Ending::Limit(sent.kind).into());
+        }
+        Ok(count)
+    }
+
+    /// A datagram socket that nobody has bound gets some address when it first sends.
+    fn bind_to_send(&mut self, key: u32) -> Answer {
+        let socket = self.get(key)?;
+        if matches!(socket.state, State::Fresh) && socket.protocol == Protocol::Udp {
+            let any = match socket.family {
+                Family::V4 => SocketAddr::from(([0; 4], 0)),
+                Family::V6 => SocketAddr::from(([0u16; 8], 0)),
+            };
+            self.bind(key, any)?;
+        }
+        Ok(())
+    }
+}
+
+/// Who opens sockets, or the refusal that names the rule which would allow it.
+fn opener(
+    network: &mut Option<Box<dyn Network>>,
+    rule: impl FnOnce() -> String,
+) -> Answer<&mut (dyn Network + 'static)> {
+    network.as_deref_mut().ok_or_else(|| Stop::Denied(format!("there are no network rules; {} would allow it", rule())))
+}
+
+/// How to receive.
+#[derive(Debug, Clone, Copy, Default)]
+struct Receive {
+    peek: bool,
+    all: bool,
+}
+
+impl Socket {
+    /// Carries out a call that does not block, again and again until it does not have to wait any more.
+    fn until_ready<T>(&self, ready: PollFlags, waiter: &Waiter, mut call: impl FnMut() -> Result<T, Os>) -> Answer<T> {
+        loop {
+            match call() {
+                Ok(value) => return Ok(value),
+                Err(Os::INTR | Os::CONNABORTED) => {}
+                Err(Os::AGAIN) => self.wait(ready, waiter)?,
+                Err(error) => return Err(Errno::from_os(error).into()),
+            }
+        }
+    }
+
+    /// Waits until the socket is ready, for as long as the guest wants that.
+    fn wait(&self, ready: PollFlags, waiter: &Waiter) -> Answer {
+        if self.nonblocking {
+            return Err(Errno::AGAIN.into());
+        }
+        let Some(fd) = self.fd() else { return Err(Errno::NOTCONN.into()) };
+        let patience: Option<Duration> =
+            if ready.contains(PollFlags::IN) { self.options.receive_timeout } else { self.options.send_timeout };
+        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let happened = waiter.poll(&[(fd, ready)], until)?;
+        if happened.iter().all(|flags| flags.is_empty()) { Err(Errno::AGAIN.into()) } else { Ok(()) }
+    }
+
+    /// Waits for a connection that is being made.
+    fn finish_connecting(&mut self, waiter: &Waiter) -> Answer {
+        let Some(fd) = self.fd() else { return Err(Errno::NOTCONN.into()) };
+        if self.nonblocking {
+            let ready = waiter.poll(&[(fd, PollFlags::OUT)], Some(Instant::now()))?;
+            if ready.iter().all(|flags| flags.is_empty()) {
+                return Err(Errno::INPROGRESS.into());
+            }
+        } else {
+            self.wait(PollFlags::OUT, waiter)?;
+        }
+        let failure = rustix::net::sockopt::socket_error(fd).map_err(Errno::from_os)?;
+        failure.map_err(|error| {
+            // It can be tried again.
+            self.state = State::Fresh;
+            Errno::from_os(error).into()
+        })
+    }
+}
+
+/// What a failure of the network is to the guest.
+fn stop(failure: Failure) -> Stop {
+    match failure {
+        Failure::Denied(why) => Stop::Denied(why),
+        Failure::System(errno) => Errno::from_os(Os::from_raw_os_error(errno)).into(),
+        Failure::NoName => Errno::AINONAME.into(),
+    }
+}
