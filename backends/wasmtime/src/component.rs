@@ -100,7 +100,7 @@ impl WasmtimeComponent {
             .build()
             .map_err(|source| Error::io("cannot prepare waiting for streams and clocks", source))?;
         runtime.block_on(async {
-            let streams = streams::Standard::new(resources);
+            let streams = streams::Standard::new(resources, state::Place::ProcessOfItsOwn);
             let mut store = state::store(self.component.engine(), plan, &streams, state::Place::ProcessOfItsOwn)?;
             let result = async {
                 let command = command.instantiate_async(&mut store).await?;

@@ -7,6 +7,7 @@ use crate::room::Room;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Server {
     child: Child,
     address: SocketAddr,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     _room: Room,
 }
 
@@ -32,7 +33,8 @@ impl Server {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines, _room: room };
+        let mut server =
+            Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines: Mutex::new(lines), _room: room };
         let line = server.told("listening on http://");
         server.address = line.trim_start_matches("listening on http://").parse().unwrap();
         server
@@ -42,7 +44,7 @@ impl Server {
     fn told(&self, what: &str) -> String {
         let mut before = Vec::new();
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.lock().unwrap().recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(what) => return line,
                 Ok(line) => before.push(line),
                 Err(error) => panic!("{error}: nothing about '{what}', but {before:#?}"),

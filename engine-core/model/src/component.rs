@@ -73,6 +73,8 @@ pub struct ComponentResources {
     pub stdout: Option<OwnedFd>,
     /// Standard error; None discards, but counts.
     pub stderr: Option<OwnedFd>,
+    /// The way to the process that opens sockets under the plan's rules; None when there are none.
+    pub broker: Option<OwnedFd>,
     /// Where usage is counted.
     pub usage: Arc<dyn UsageCounter>,
 }
@@ -81,7 +83,7 @@ impl ComponentResources {
     /// No streams.
     #[must_use]
     pub fn new(usage: Arc<dyn UsageCounter>) -> Self {
-        Self { stdin: None, stdout: None, stderr: None, usage }
+        Self { stdin: None, stdout: None, stderr: None, broker: None, usage }
     }
 }
 
@@ -91,6 +93,7 @@ impl fmt::Debug for ComponentResources {
             .field("stdin", &self.stdin)
             .field("stdout", &self.stdout)
             .field("stderr", &self.stderr)
+            .field("broker", &self.broker)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use crate::ready::{Ready, ReadyCode};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
 use crate::worker::component::{self, ComponentWork};
+use crate::worker::confine::Guest;
 use crate::worker::guest::{self, Call, GuestWork};
 use crate::worker::report::{Report, ReportedEnd};
 use crate::worker::{self, GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
@@ -141,7 +142,12 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;
                 resources.stderr = streams.stderr;
+                resources.broker = match network.broker_in_worker() {
+                    Ok(broker) => broker,
+                    Err(error) => return Report::failed(&error),
+                };
                 let work = ComponentWork {
+                    guest: Guest::Component { sockets: network.is_open() },
                     engine: engine.as_ref(),
                     code,
                     options: *options,

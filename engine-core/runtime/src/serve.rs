@@ -2,6 +2,7 @@
 //!
 //! The supervisor owns the listener and the plan, and nothing that a request touches. It forks, so it has one thread.
 
+use crate::network::GuestNetwork;
 use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::run::{OwnedCode, RunCounters, memory_cap, owned_code};
@@ -255,10 +256,14 @@ impl<'a> Server<'a> {
         let counters =
             SharedCounters::new().map_err(|source| Error::io("cannot share memory with the worker", source))?;
         let counters = Arc::new(counters);
+        let plan = &self.ready.plan;
+        // A worker that died may have left half a conversation behind: each has one of its own.
+        let network = GuestNetwork::open(plan.network(), plan.limits().listen_backlog)?;
         let GuestStreams { stdin, stdout, stderr } = &self.streams;
         let mut keep: Vec<BorrowedFd<'_>> = [stdin, stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
         keep.extend([self.listeners.requests.as_fd(), stopped.as_fd(), self.log.as_fd()]);
         keep.extend(self.listeners.health.as_ref().map(AsFd::as_fd));
+        keep.extend(network.descriptors());
         if let OwnedCode::Artifact(file) = &self.code {
             keep.push(file.as_fd());
         }
@@ -275,16 +280,16 @@ impl<'a> Server<'a> {
             signals: Some(signals),
             out_of_memory: Some(&counters),
         };
-        let work = || match self.work(&stopped, RunCounters(Arc::clone(&counters))) {
+        let work = || match self.work(&stopped, &network, RunCounters(Arc::clone(&counters))) {
             Ok(()) => Report::ended(ExitStatus::Exited { code: 0 }),
             Err(ending) => Report::of(ending),
         };
         let worker = worker::spawn(setup, work)?;
-        Ok(Process { worker, stop: Some(stop), counters })
+        Ok(Process { worker, stop: Some(stop), counters, _network: network })
     }
 
     /// In the worker: loads, confines itself, serves.
-    fn work(&self, stopped: &OwnedFd, usage: RunCounters) -> Result<(), Ending> {
+    fn work(&self, stopped: &OwnedFd, network: &GuestNetwork, usage: RunCounters) -> Result<(), Ending> {
         let copy = |fd: BorrowedFd<'_>| {
             above_standard_streams(fd).map_err(|source| Error::io("cannot hold on to a descriptor", source))
         };
@@ -292,6 +297,7 @@ impl<'a> Server<'a> {
         let mut resources = ComponentResources::new(Arc::new(usage));
         let GuestStreams { stdin, stdout, stderr } = crate::run::duplicate(&self.streams);
         (resources.stdin, resources.stdout, resources.stderr) = (stdin, stdout, stderr);
+        resources.broker = network.broker_in_worker()?;
         let listener = TcpListener::from(copy(self.listeners.requests.as_fd())?);
         let mut setup = ServerSetup::new(listener, copy(self.log.as_fd())?, copy(stopped.as_fd())?);
         setup.health = match &self.listeners.health {
@@ -309,6 +315,7 @@ impl<'a> Server<'a> {
         };
         let work = ComponentWork {
             engine: self.ready.engine.as_ref(),
+            guest: Guest::Server { sockets: network.is_open() },
             code,
             options: self.component,
             pool: Some(Pool {
@@ -319,7 +326,7 @@ impl<'a> Server<'a> {
             plan,
             os_sandbox: self.os_sandbox,
         };
-        let component = component::load(work, Guest::Server)?;
+        let component = component::load(work)?;
         component.serve(plan, resources, setup)?;
         Ok(())
     }
@@ -331,6 +338,8 @@ struct Process {
     /// Tells it to stop.
     stop: Option<OwnedFd>,
     counters: Arc<SharedCounters>,
+    /// What opens sockets for its guests, for as long as it lives.
+    _network: GuestNetwork,
 }
 
 /// How a worker's service ended.

@@ -7,7 +7,7 @@ mod log;
 mod request;
 mod time;
 
-use super::state::State;
+use super::state::{Place, State};
 use super::streams::Standard;
 use futures::future::{Either, select};
 use http_body_util::Full;
@@ -78,7 +78,7 @@ pub(super) fn serve(
             proxy,
             engine: engine.clone(),
             plan: plan.clone(),
-            streams: Standard::new(resources),
+            streams: Standard::new(resources, Place::Server),
             limits,
             log: Log::new(log, access_log),
             ticker,

@@ -3,7 +3,9 @@
 //! Descriptors are shared with others and stay as they are: whether one can be used now is asked with poll, and the reactor only
 //! says when to ask again.
 
+use super::network::Connector;
 use super::quota::Bytes as Quota;
+use super::state::Place;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -26,8 +28,9 @@ const FILE_BYTES: usize = 64 << 10;
 /// The most that is read at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// The three streams, as all guests of a process share them.
+/// The three streams, and the way to the network, as all guests of a process share them.
 pub(super) struct Standard {
+    connector: Connector,
     stdin: Arc<Channel>,
     stdout: Arc<Channel>,
     stderr: Arc<Channel>,
@@ -36,9 +39,10 @@ pub(super) struct Standard {
 
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
-    pub(super) fn new(resources: ComponentResources) -> Self {
-        let ComponentResources { stdin, stdout, stderr, usage, .. } = resources;
+    pub(super) fn new(resources: ComponentResources, place: Place) -> Self {
+        let ComponentResources { stdin, stdout, stderr, broker, usage, .. } = resources;
         Self {
+            connector: Connector::new(broker, place == Place::Server),
             stdin: Arc::new(Channel::new(stdin, Interest::READABLE)),
             stdout: Arc::new(Channel::new(stdout, Interest::WRITABLE)),
             stderr: Arc::new(Channel::new(stderr, Interest::WRITABLE)),
@@ -50,7 +54,12 @@ impl Standard {
         &self.usage
     }
 
-    /// Gives them to one guest, with quotas of its own.
+    /// Whom a guest asks for connections.
+    pub(super) fn connector(&self, plan: &RunPlan) -> Connector {
+        self.connector.for_guest(plan)
+    }
+
+    /// Gives the streams to one guest, with quotas of its own.
     pub(super) fn apply(&self, builder: &mut WasiCtxBuilder, plan: &RunPlan) {
         let quota = Arc::new(Quota::output(plan, Arc::clone(&self.usage)));
         let output = |channel: &Arc<Channel>, output: &stdio::Output| {

@@ -10,6 +10,7 @@ use wasmrt_model::{ExitStatus, OsSandbox, RunPlan};
 /// Everything that a worker needs to run a component; made before the fork.
 pub(crate) struct ComponentWork<'a> {
     pub(crate) engine: &'a dyn WasmEngine,
+    pub(crate) guest: Guest,
     pub(crate) code: Code<'a>,
     pub(crate) options: ComponentOptions,
     pub(crate) pool: Option<Pool>,
@@ -20,7 +21,7 @@ pub(crate) struct ComponentWork<'a> {
 /// Runs the component to its end.
 pub(crate) fn run(work: ComponentWork<'_>, resources: ComponentResources) -> Report {
     let plan = work.plan;
-    let ComponentRun { ended, memory_pages, fuel, refusals, .. } = match load(work, Guest::Component) {
+    let ComponentRun { ended, memory_pages, fuel, refusals, .. } = match load(work) {
         Ok(component) => component.run(plan, resources),
         Err(ending) => return Report::of(ending),
     };
@@ -35,8 +36,8 @@ pub(crate) fn run(work: ComponentWork<'_>, resources: ComponentResources) -> Rep
 }
 
 /// Loads it between the two stages of the wall.
-pub(crate) fn load(work: ComponentWork<'_>, guest: Guest) -> Result<Box<dyn WasmComponent>, Ending> {
-    let ComponentWork { engine, code, options, pool, plan, os_sandbox } = work;
+pub(crate) fn load(work: ComponentWork<'_>) -> Result<Box<dyn WasmComponent>, Ending> {
+    let ComponentWork { engine, guest, code, options, pool, plan, os_sandbox } = work;
     engine.warm()?;
     let artifact = match &code {
         Code::Artifact(file) => {

@@ -44,9 +44,15 @@ pub(crate) enum Guest {
         sockets: bool,
     },
     /// A component: its host has a reactor, on one thread.
-    Component,
+    Component {
+        /// As for modules.
+        sockets: bool,
+    },
     /// A component that answers requests: threads, and connections that others open.
-    Server,
+    Server {
+        /// As for modules, for connections that it asks for.
+        sockets: bool,
+    },
 }
 
 /// What this kernel has of it.
@@ -73,7 +79,11 @@ impl Wall<'_> {
         }
         apply(&allowed_calls(self.guest).map_err(failed("seccomp"))?)?;
         // Of several filters that refuse, the youngest says how.
-        if self.guest == Guest::Server { apply(&no_clone3().map_err(failed("seccomp"))?) } else { Ok(()) }
+        if matches!(self.guest, Guest::Server { .. }) {
+            apply(&no_clone3().map_err(failed("seccomp"))?)
+        } else {
+            Ok(())
+        }
     }
 
     /// The second stage: from here on there is the guest.
@@ -292,10 +302,13 @@ fn no_clone3() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
 fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
     match guest {
-        Guest::Module { sockets: false } => {}
-        Guest::Module { sockets: true } => allow_sockets(&mut rules)?,
-        Guest::Component => rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE))),
-        Guest::Server => allow_server(&mut rules)?,
+        Guest::Module { .. } => {}
+        Guest::Component { .. } => rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE))),
+        Guest::Server { .. } => allow_server(&mut rules)?,
+    }
+    let (Guest::Module { sockets } | Guest::Component { sockets } | Guest::Server { sockets }) = guest;
+    if sockets {
+        allow_sockets(&mut rules)?;
     }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
@@ -321,7 +334,8 @@ fn allow_sockets(rules: &mut Rules) -> std::result::Result<(), seccompiler::Back
     rules.extend(unconditional(SOCKETS.iter()));
     rules.insert(libc::SYS_sendto, vec![to_its_peer()?]);
     let options = SOCKET_OPTIONS.iter().map(|name| option(libc::SOL_SOCKET, *name));
-    rules.insert(libc::SYS_setsockopt, options.collect::<std::result::Result<_, _>>()?);
+    let options: Vec<_> = options.collect::<std::result::Result<_, _>>()?;
+    rules.entry(libc::SYS_setsockopt).or_default().extend(options);
     Ok(())
 }
 

@@ -79,13 +79,20 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Told>, Infallible> {
     let asked = Asked::new(peer, &request);
+    let without_body = request.method() == http::Method::HEAD;
     let failed = Arc::new(AtomicBool::new(false));
     let (response, failed) = match respond(&server, request, &failed).await {
         Ok(response) => (response, failed),
         Err(refused) => (refused.response(), Arc::default()),
     };
     let status = response.status().as_u16();
-    Ok(response.map(|body| Told { body, server, asked, status, bytes: 0, complete: false, failed }))
+    let promised = if without_body { Some(0) } else { promised(response.headers()) };
+    Ok(response.map(|body| Told { body, server, asked, status, bytes: 0, promised, complete: false, failed }))
+}
+
+/// How long a response says that it is.
+fn promised(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 async fn respond(
@@ -318,6 +325,8 @@ pub(super) struct Told {
     asked: Asked,
     status: u16,
     bytes: u64,
+    /// After as many bytes nobody asks whether there are more.
+    promised: Option<u64>,
     complete: bool,
     failed: Arc<AtomicBool>,
 }
@@ -358,7 +367,8 @@ impl Body for Told {
 impl Drop for Told {
     fn drop(&mut self) {
         // A body that has nothing left is not always asked once more.
-        let complete = self.complete || self.body.is_end_stream() && !self.failed.load(Ordering::Acquire);
+        let at_end = self.promised == Some(self.bytes) || self.body.is_end_stream();
+        let complete = self.complete || at_end && !self.failed.load(Ordering::Acquire);
         self.server.log.access(&self.asked, self.status, self.bytes, complete);
     }
 }
