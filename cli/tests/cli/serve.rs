@@ -176,7 +176,7 @@ fn what_a_request_does_to_itself_is_its_own() {
     server.get("/s").is(500);
     server.get("/l").is(504);
     let cut = server.get("/f");
-    assert!(cut.status == 200 && !cut.text.ends_with("0\r\n\r\n"), "it looks complete: {cut:?}");
+    assert!(!cut.text.ends_with("0\r\n\r\n"), "it looks complete: {cut:?}");
     // Several at a time that compute for ever leave others their turn.
     std::thread::scope(|scope| {
         let busy: Vec<_> = (0..6).map(|_| scope.spawn(|| server.get("/l").status)).collect();
@@ -257,9 +257,7 @@ fn a_server_that_is_asked_to_stop_finishes_what_is_under_way() {
         let under_way = server.begin();
         server.signal(signal);
         server.told("stopping");
-        // Nobody listens any more, as soon as the worker has heard of it.
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(server.address).is_ok() && Instant::now() < deadline {}
+        assert!(TcpStream::connect(server.address).is_err(), "it still listens");
         Server::finish(under_way);
         assert_eq!(server.ended(), Some(0));
     }

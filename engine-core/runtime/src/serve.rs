@@ -124,6 +124,14 @@ pub(crate) struct Listeners {
     health: Option<TcpListener>,
 }
 
+impl Listeners {
+    /// Lets nobody connect any more, in whichever process the listener is. What is accepted already stays.
+    fn close(&self) {
+        // It can only be closed already.
+        let _closed = rustix::net::shutdown(&self.requests, rustix::net::Shutdown::Both);
+    }
+}
+
 /// Binds both addresses, so that a port that is taken is told before anything is compiled.
 pub(crate) fn listen(options: &ServeOptions<'_>) -> Result<Listeners> {
     let requests = bind(options.address)?;
@@ -157,7 +165,7 @@ pub(crate) fn serve(ready: Ready, listeners: &Listeners, options: ServeOptions<'
         if let Some(listening) = listening.take() {
             events(listening);
         }
-        let how = match process.watch(&signals, limits.drain_timeout, events)? {
+        let how = match process.watch(listeners, &signals, limits.drain_timeout, events)? {
             End::Served(served) => return Ok(served),
             End::Died(how) => how,
         };
@@ -352,6 +360,7 @@ impl Process {
     /// Watches it to its end.
     fn watch(
         &mut self,
+        listeners: &Listeners,
         signals: &SignalsAsDescriptor,
         drain: Duration,
         events: &mut dyn FnMut(ServeEvent),
@@ -369,7 +378,9 @@ impl Process {
                     self.worker.process.reap().map_err(|source| Error::io("cannot reap the worker", source))?;
                     return Ok(End::Served(Served::Killed { signal: signal.as_raw() }));
                 }
-                // It reads the end of the pipe.
+                // The worker reads the end of the pipe. Whoever comes from now on is told so at once: without this the system would go
+                // on taking connections, for as long as this process has the listener.
+                listeners.close();
                 events(ServeEvent::Stopping);
                 killed_at = Instant::now().checked_add(drain.saturating_add(GRACE));
             }
