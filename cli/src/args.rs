@@ -4,6 +4,7 @@
 
 pub(crate) mod limits;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod values;
 
 use crate::help;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use clap_complete::Shell;
 use limits::CodeLimitArgs;
 use run::RunArgs;
+use serve::ServeArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use wasmrt_model::EngineChoice;
@@ -22,8 +24,8 @@ const NAME: &str = "wasm-run";
 const WIDEST: usize = 110;
 
 /// The words that are commands when they come first, but for `run`.
-const COMMANDS: [&str; 9] =
-    ["compile", "inspect", "engines", "doctor", "cache", "completions", "man", "schema", "help"];
+const COMMANDS: [&str; 10] =
+    ["serve", "compile", "inspect", "engines", "doctor", "cache", "completions", "man", "schema", "help"];
 
 /// Runs WebAssembly programs in a sandbox that is the same on every engine.
 ///
@@ -40,6 +42,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    /// Answer HTTP requests with a component
+    ///
+    /// Answers HTTP requests with a component that exports wasi:http/incoming-handler. Each request gets a fresh instance under all
+    /// limits. Ends when it gets SIGTERM or Ctrl-C, after what was under way has been answered.
+    #[command(args_override_self = true)]
+    Serve(Box<ServeArgs>),
     /// Compile modules to native code, for later runs
     ///
     /// Compiles modules ahead of their runs, into the artifact cache. What is made serves runs with the same engine and the same

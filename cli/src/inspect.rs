@@ -62,6 +62,16 @@ macro_rules! line {
 
 fn describe_module(text: &mut String, inspection: &Inspection) {
     let info = &inspection.info;
+    if let Some(component) = &info.component {
+        line!(text, "core modules: {}", component.modules);
+        line!(text, "functions: {}", info.functions);
+        line!(text, "features: {}", info.features);
+        for (what, names) in [("imports", &component.imports), ("exports", &component.exports)] {
+            line!(text, "{what}: {}", names.len());
+            names.iter().for_each(|name| line!(text, "  {}", one_line(name)));
+        }
+        return;
+    }
     line!(text, "functions: {}{}", info.functions, if info.has_start { ", and a start function" } else { "" });
     for memory in &info.memories {
         line!(text, "memory: {} of 64 KiB", size(memory, "pages"));

@@ -23,6 +23,7 @@ mod quantity;
 mod report;
 mod request;
 mod run;
+mod serve;
 
 use args::Command;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn execute() -> u8 {
     };
     let result = match command {
         Command::Run(args) => return run::run(*args),
+        Command::Serve(args) => serve::serve(*args),
         Command::Compile(args) => compile::compile(*args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Engines(args) => engines::engines(&args),

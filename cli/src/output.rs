@@ -72,6 +72,11 @@ pub(crate) fn complain_of_guest(headline: &str, details: &[String], hint: Option
     say(BAD, "", headline, details, hint);
 }
 
+/// Tells what a server does, for people and for whoever waits for it to be ready.
+pub(crate) fn state(text: &str) {
+    let _nobody_reads = writeln!(anstream::stderr().lock(), "{}", printable(text));
+}
+
 /// Tells something that the run goes on with.
 pub(crate) fn note(text: &str, hint: Option<&str>) {
     say(NOTED, "note: ", text, &[], hint);

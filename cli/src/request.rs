@@ -8,7 +8,7 @@ use crate::env_file;
 use crate::module::ModuleSource;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wasmrt_model::preopen::Preopen;
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::{Entry, Environment, Error, ErrorKind, Result, RunSpec};
@@ -140,17 +140,23 @@ fn apply_grants(args: &RunArgs, spec: &mut RunSpec) -> Result<()> {
         check_host_path(preopen)?;
         spec.preopens.push(preopen.clone());
     }
-    for path in &typed.env_file {
-        env_file::read(path)?.into_iter().for_each(|variable| set_variable(&mut spec.env, variable));
-    }
-    typed.env.iter().cloned().for_each(|variable| set_variable(&mut spec.env, variable));
+    apply_variables(&typed.env_file, &typed.env, &mut spec.env)?;
     spec.network.allow.extend(typed.net.iter().cloned());
     spec.network.publish.extend(typed.publish.iter().chain(&typed.listen));
     Ok(())
 }
 
+/// Variables from files, then those that were typed.
+pub(crate) fn apply_variables(files: &[PathBuf], typed: &[Variable], env: &mut Environment) -> Result<()> {
+    for path in files {
+        env_file::read(path)?.into_iter().for_each(|variable| set_variable(env, variable));
+    }
+    typed.iter().cloned().for_each(|variable| set_variable(env, variable));
+    Ok(())
+}
+
 /// A preopen that is not there is told with the flag's own words, before anything else is done.
-fn check_host_path(preopen: &Preopen) -> Result<()> {
+pub(crate) fn check_host_path(preopen: &Preopen) -> Result<()> {
     std::fs::metadata(&preopen.host).map(drop).map_err(|source| {
         Error::io(format!("cannot give the guest '{}'", preopen.host.display()), source)
             .with_hint("it has to exist already: nothing is created for a volume")

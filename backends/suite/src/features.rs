@@ -37,7 +37,6 @@ pub(crate) fn what_is_claimed_works_and_the_rest_is_refused(subject: &Subject) {
 
 pub(crate) fn each_way_is_of_a_tier_that_is_claimed(subject: &Subject) {
     let capabilities = subject.capabilities();
-    assert!(!capabilities.components);
     let tiers: Vec<_> = capabilities.tiers.iter().map(|tier| tier.tier).collect();
     assert!(tiers.is_sorted() && subject.native().next().is_some(), "{tiers:?}");
     for tier in [Tier::Interpreter, Tier::Baseline, Tier::Optimized] {

@@ -26,7 +26,7 @@ const MEMORY_GUARD: u64 = 32 << 20;
 
 /// What [`apply_common`] makes wasmtime accept.
 ///
-/// Not in it: legacy exceptions, which wasmtime does not have, and components, which this crate does not offer yet.
+/// Not in it: legacy exceptions, which wasmtime does not have, and components, which are no feature of a module.
 /// Threads means atomic instructions: shared memories are refused, since nothing here could share them.
 pub(crate) const FEATURES: FeatureSet = FeatureSet::of(&[
     Feature::MutableGlobal,
@@ -120,6 +120,26 @@ pub(crate) fn compiling(place: Place, effort: Effort, threads: bool) -> Config {
         .compiler_inlining(Inlining::No)
         .parallel_compilation(threads);
     config
+}
+
+/// For loading artifacts of components.
+pub(crate) fn loading_component(place: Place, fuel: bool) -> Config {
+    let mut config = loading(place);
+    apply_component(&mut config, fuel);
+    config
+}
+
+/// For compiling components.
+pub(crate) fn compiling_component(place: Place, effort: Effort, threads: bool, fuel: bool) -> Config {
+    let mut config = compiling(place, effort, threads);
+    apply_component(&mut config, fuel);
+    config
+}
+
+/// Guests that are components count wasmtime's own fuel: no other engine runs them, so there is nothing to be equal to. Their calls
+/// run on stacks that wasmtime makes, a mebibyte of which is the host's.
+fn apply_component(config: &mut Config, fuel: bool) {
+    config.wasm_component_model(true).consume_fuel(fuel);
 }
 
 /// What artifacts and the engine that loads them have to agree on, and what holds at run time.

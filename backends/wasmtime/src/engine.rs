@@ -1,15 +1,19 @@
 //! [`WasmtimeEngine`]: what it can do, compiling to artifacts, loading code. Does not instantiate.
 
+use crate::component::{self, WasmtimeComponent, pool};
 use crate::config::{self, Effort, Place};
 use crate::module::WasmtimeModule;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::OnceLock;
 use wasmrt_backend::write_artifact;
 use wasmrt_model::backend::{Code, CompileOptions, WasmEngine, WasmModule};
-use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result, Tier, TierCapabilities};
-use wasmtime::{Config, Engine, Module};
+use wasmrt_model::component::{ComponentOptions, Pool, WasmComponent};
+use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, ModuleInfo, Result, RunPlan, Tier, TierCapabilities};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, Module};
 
 /// wasmtime, built into this program.
 ///
@@ -63,6 +67,7 @@ impl WasmtimeEngine {
         capabilities.tiers = tiers.map(|tier| TierCapabilities { tier, features: config::FEATURES }).to_vec();
         capabilities.in_process = tiers.to_vec();
         capabilities.backtrace = true;
+        capabilities.components = !place.interruptible;
         Self { capabilities, place, loader: OnceLock::new(), in_place: OnceLock::new() }
     }
 
@@ -127,6 +132,59 @@ impl WasmEngine for WasmtimeEngine {
         write_artifact(output, &artifact)
     }
 
+    fn component_fingerprint(&self, options: ComponentOptions) -> String {
+        let code = Effort::of(options.code).and_then(|effort| {
+            let engine =
+                new_engine(&config::compiling_component(place_of(self.place, options), effort, false, options.fuel))?;
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            Ok(format!("opt={} flags={:016x}", effort.as_str(), hasher.finish()))
+        });
+        let code = code.unwrap_or_else(|error| format!("refused: {}", error.message()));
+        let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+        format!("wasmtime {} component {arch}-{os} {code}", config::VERSION)
+    }
+
+    fn check_component(&self, plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
+        component::check(plan, info)
+    }
+
+    fn compile_component(&self, component: &[u8], options: ComponentOptions, output: &Path) -> Result<()> {
+        let operation = "compile";
+        let effort = Effort::of(options.code).map_err(|error| error.with_operation(operation))?;
+        let engine =
+            new_engine(&config::compiling_component(place_of(self.place, options), effort, true, options.fuel))?;
+        let artifact = engine.precompile_component(component).map_err(|error| {
+            Error::new(ErrorKind::CompileFailed, "wasmtime cannot compile the component")
+                .with_operation(operation)
+                .with_source(error)
+        })?;
+        write_artifact(output, &artifact)
+    }
+
+    fn load_component(
+        &self,
+        code: Code<'_>,
+        options: ComponentOptions,
+        pool: Option<Pool>,
+    ) -> Result<Box<dyn WasmComponent>> {
+        let place = place_of(self.place, options);
+        let component = match code {
+            Code::Artifact(file) => load_artifact(place, options, pool, &file),
+            Code::Wasm(bytes) => {
+                let effort = Effort::of(options.code)?;
+                let engine = new_engine(&config::compiling_component(place, effort, false, options.fuel))?;
+                Component::from_binary(&engine, bytes).map_err(|error| {
+                    Error::new(ErrorKind::InvalidModule, "wasmtime rejects the prepared component").with_source(error)
+                })
+            }
+        };
+        match component {
+            Ok(component) => Ok(Box::new(WasmtimeComponent::new(component, options))),
+            Err(error) => Err(error.with_operation("load component").with_context("engine", EngineName::Wasmtime)),
+        }
+    }
+
     fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>> {
         let module = match code {
             Code::Wasm(wasm) => self.compile_in_place(wasm),
@@ -137,6 +195,38 @@ impl WasmEngine for WasmtimeEngine {
             Err(error) => Err(error.with_operation("load module").with_context("engine", EngineName::Wasmtime)),
         }
     }
+}
+
+/// Where a component's guests run: checks for interruptions are in its code when it asks for them, whatever modules have.
+fn place_of(place: Place, options: ComponentOptions) -> Place {
+    Place { interruptible: options.interruptible, ..place }
+}
+
+/// Loads a component's artifact; where it can be had with a pool. What instances of it take is known once it is loaded, so it is then loaded again.
+fn load_artifact(place: Place, options: ComponentOptions, pool: Option<Pool>, file: &File) -> Result<Component> {
+    let config = config::loading_component(place, options.fuel);
+    let component = map_component(&new_engine(&config)?, file)?;
+    let Some(pooling) = pool.and_then(|pool| pool::of(&component, pool)) else { return Ok(component) };
+    let mut config = config;
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling));
+    // Without the address space for it, or with modules of several memories, instances are made one by one.
+    match new_engine(&config) {
+        Ok(engine) => map_component(&engine, file).or(Ok(component)),
+        Err(_) => Ok(component),
+    }
+}
+
+/// As [`WasmtimeEngine::map_artifact`], for components, which wasmtime opens by a name only: this one is the descriptor's own.
+#[expect(unsafe_code, reason = "mapping native code is what loading an artifact is")]
+fn map_component(engine: &Engine, artifact: &File) -> Result<Component> {
+    let name = format!("/proc/self/fd/{}", artifact.as_raw_fd());
+    // SAFETY: as for modules: `Code::Artifact` obliges the caller to have checked on this very descriptor that its content is what
+    // `compile_component` wrote, and the kernel resolves this name to the file of the descriptor, which is open throughout.
+    unsafe { Component::deserialize_file(engine, name) }.map_err(|error| {
+        Error::new(ErrorKind::Internal, "wasmtime rejects the artifact")
+            .with_hint("delete it from the cache; it is made again at the next run")
+            .with_source(error)
+    })
 }
 
 fn new_engine(config: &Config) -> Result<Engine> {

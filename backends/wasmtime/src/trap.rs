@@ -39,7 +39,7 @@ pub(crate) fn ending(error: wasmtime::Error, store: &mut Store<State>) -> Ending
 
 /// wasmtime has one code for a table access and for an indirect call beyond the end of a table: both are a
 /// [`TrapKind::TableOutOfBounds`].
-fn trap(code: wasmtime::Trap) -> Trap {
+pub(crate) fn trap(code: wasmtime::Trap) -> Trap {
     use wasmtime::Trap as Code;
     let kind = match code {
         Code::UnreachableCodeReached => TrapKind::Unreachable,
@@ -63,7 +63,7 @@ fn trap(code: wasmtime::Trap) -> Trap {
 }
 
 /// Function indices and offsets are those of the module that was loaded.
-fn frames(backtrace: &WasmBacktrace) -> Vec<Frame> {
+pub(crate) fn frames(backtrace: &WasmBacktrace) -> Vec<Frame> {
     let frame = |frame: &wasmtime::FrameInfo| Frame {
         function: frame.func_index(),
         name: frame.func_name().map(readable),

@@ -4,8 +4,10 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser}
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::str::FromStr;
+use wasmrt_model::component::AccessLog;
 use wasmrt_model::network::Published;
 use wasmrt_model::stdio::{Input, Output};
+use wasmrt_model::units::Bytes;
 use wasmrt_model::{Access, AotPolicy, Clock, EngineChoice, Error, ErrorKind, IsolationLevel, Preopen, Random, Result};
 
 /// One environment variable: `NAME=VALUE`, or `NAME` for the host's value.
@@ -32,6 +34,27 @@ impl FromStr for Variable {
             _ => Ok(variable),
         }
     }
+}
+
+/// What is told of each request.
+pub(crate) fn access_log(text: &str) -> Result<AccessLog> {
+    match text {
+        "off" => Ok(AccessLog::Off),
+        "text" => Ok(AccessLog::Text),
+        "json" => Ok(AccessLog::Json),
+        _ => Err(invalid(format!("'{text}' is not a form of the access log: off, text or json"))),
+    }
+}
+
+/// The size of a request's head. Below what every client sends it would refuse them all.
+pub(crate) fn header_bytes(text: &str) -> Result<Bytes> {
+    const LEAST: Bytes = Bytes(256);
+    const MOST: Bytes = Bytes(1 << 20);
+    let bytes: Bytes = text.parse()?;
+    if (LEAST..=MOST).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(invalid(format!("the head of a request may have {LEAST} to {MOST}, not {bytes}")))
 }
 
 /// Where a report goes.

@@ -64,6 +64,11 @@ fn what_is_no_module_is_126() {
         let ended = room.run(&[name]).expect(126);
         assert_eq!((ended.stdout.as_str(), ended.said()), ("", 1), "{name}");
         // An inspection of the same file says what it is, and that nobody runs it.
+        if *name == "component.wasm" {
+            // An empty component is one; it only has nothing that could be run.
+            assert!(room.run(&["inspect", name]).expect(0).stdout.contains("exports: 0"));
+            continue;
+        }
         let inspected = room.run(&["inspect", name]).expect(126);
         assert_eq!(inspected.said(), 1, "{name}");
     }

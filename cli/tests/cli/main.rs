@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 mod commands;
+mod components;
 mod endings;
 mod errors;
 mod guests;
@@ -13,6 +14,7 @@ mod notes;
 mod reports;
 mod room;
 mod runs;
+mod serve;
 mod signals;
 mod streams;
 mod terminal;

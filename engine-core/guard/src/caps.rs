@@ -46,6 +46,10 @@ pub struct StructureCaps {
     pub nesting: u32,
     /// Targets of one br_table. Default 65,520.
     pub branch_targets: u32,
+    /// Components within components, the outermost one counted. Default 32.
+    pub component_depth: u32,
+    /// Modules and components that a component consists of, on all levels. Default 1,000.
+    pub component_parts: u32,
 }
 
 impl Default for StructureCaps {
@@ -69,6 +73,8 @@ impl Default for StructureCaps {
             locals: 48_000,
             nesting: 50_000,
             branch_targets: 65_520,
+            component_depth: 32,
+            component_parts: 1_000,
         }
     }
 }

@@ -15,6 +15,7 @@ mod binary;
 mod bounds;
 mod caps;
 mod code;
+mod component;
 mod features;
 mod grow;
 mod info;

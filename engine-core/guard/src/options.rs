@@ -22,6 +22,8 @@ pub struct GuardOptions {
     pub metering: Option<Metering>,
     /// Memories that become the module's own if it imports them.
     pub own_memories: Vec<OwnMemory>,
+    /// Whether the engine runs components. Without it they are refused.
+    pub components: bool,
 }
 
 impl GuardOptions {
@@ -41,6 +43,7 @@ impl GuardOptions {
             caps: StructureCaps::default(),
             metering: (metering != Metering::default()).then_some(metering),
             own_memories: Vec::new(),
+            components: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::adopt::{Adopted, adopt};
 use crate::binary::Edits;
 use crate::bounds::{self, Bound};
 use crate::code::code_section;
+use crate::component;
 use crate::grow::{Ends, Growers};
 use crate::info::module_info;
 use crate::meter::calls::Calls;
@@ -55,15 +56,19 @@ impl PreparedModule {
 /// Makes a module ready for an engine: checks it, bounds it, and strips and rewrites what has to be.
 ///
 /// What comes out needs the features that the module needs, behaves as the module does within the limits, and cannot reach what was
-/// injected. Imported memories that are offered as its own are no imports any more. A module that needs no change comes out byte by byte as it went in.
+/// injected. In components each module is bounded by itself, and nothing is metered. Imported memories that are offered as its own are no imports any more. A module that needs no change comes out byte by byte as it went in.
 ///
 /// # Errors
 /// `NotWasm` for anything else than a module or component, by name; `InvalidModule` with the offset; `LimitExceeded` with what, how much and
-/// the bound; `MissingImports` when memories are offered, but not all that it imports; `Unsupported` for components, shared memories, and features that `options` does not have ([`Refusal::missing_features`]).
+/// the bound; `MissingImports` when memories are offered, but not all that it imports; `Unsupported` for components that the engine does not run, shared memories, and features that `options` does not have ([`Refusal::missing_features`]).
 pub fn prepare(bytes: &[u8], options: &GuardOptions) -> Result<PreparedModule> {
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if Limit::At(Bytes(length)).exceeds(options.module_bytes) {
         return Err(Refusal::above("bytes of module", Bytes(length), options.module_bytes));
+    }
+    if options.components && sniff(bytes) == Kind::Component {
+        let (bytes, info) = component::prepare(bytes, options)?;
+        return Ok(PreparedModule { bytes, info, meters: None });
     }
     let (mut outline, validated) = read(bytes, &options.caps)?;
     let missing = validated.features.difference(options.features);
@@ -134,6 +139,9 @@ fn inject(
 /// # Errors
 /// As [`prepare`], except that no feature is missing and no limit holds but the caps.
 pub fn inspect(bytes: &[u8], caps: &StructureCaps) -> Result<ModuleInfo> {
+    if sniff(bytes) == Kind::Component {
+        return component::inspect(bytes, caps);
+    }
     let (outline, validated) = read(bytes, caps)?;
     let memories: Bound = bounds::memories(&outline.memories, Limit::Unlimited)?;
     let tables = bounds::tables(&outline.tables, Limit::Unlimited)?;

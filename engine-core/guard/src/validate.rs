@@ -117,7 +117,7 @@ fn check_outline(bytes: &[u8], features: WasmFeatures) -> Result<(), wasmparser:
 }
 
 /// The refusal of something that is not valid under all our features. It may be that a proposal is used that we have no name for.
-fn beyond_all_features(error: wasmparser::Error, valid_with_the_rest: &mut dyn FnMut() -> bool) -> Refusal {
+pub(crate) fn beyond_all_features(error: wasmparser::Error, valid_with_the_rest: &mut dyn FnMut() -> bool) -> Refusal {
     if valid_with_the_rest() {
         let message = format!("the module uses a proposal that no engine here has: {}", error.message());
         return Refusal::from(Error::new(ErrorKind::Unsupported, message))

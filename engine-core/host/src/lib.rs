@@ -2,7 +2,7 @@
 //!
 //! [`link`] checks a module's imports, [`Host`] carries out the calls. File operations are wasmtime-wasi's, behind `preview1`; streams,
 //! clocks, randomness, waiting, quotas and preopened files are this crate's own. No engine's own WASI is ever used, so a guest finds the
-//! same world on each of them. No threads are started in [`Blocking::Inline`], and the process forks well.
+//! same world on each of them. For components, which one engine alone runs, the rules that both worlds share are offered as functions. No threads are started in [`Blocking::Inline`], and the process forks well.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
@@ -29,5 +29,7 @@ mod wait;
 
 pub use host::Host;
 pub use link::link;
+pub use preopens::check_directories;
+pub use random::FixedRandom;
 pub use refusals::Refusals;
 pub use resources::{Blocking, Cancel, Counters, HostRoot, Listener, Resources};

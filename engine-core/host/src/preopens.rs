@@ -57,8 +57,7 @@ pub(crate) fn open(preopens: &[Preopen], host_root: HostRoot, builder: &mut Prev
         } else if metadata.is_file() {
             hidden.push(place_file(preopen, &mut opened, builder)?);
         } else {
-            return Err(refused(preopen, "it is neither a file nor a directory")
-                .with_hint("devices, FIFOs and sockets are not given to guests; use stdin and stdout"));
+            return Err(neither(preopen));
         }
     }
     refuse_shared_directories(preopens, &opened)?;
@@ -76,6 +75,34 @@ pub(crate) fn open(preopens: &[Preopen], host_root: HostRoot, builder: &mut Prev
         slot = slot.saturating_add(1);
     }
     Ok(opened)
+}
+
+/// Whether these can be given to a component, whose WASI has directories as they are and nothing else.
+///
+/// # Errors
+/// As when they are opened for a module; `Unsupported` for files.
+pub fn check_directories(preopens: &[Preopen], host_root: HostRoot) -> Result<()> {
+    for preopen in preopens {
+        let metadata = fs::metadata(&preopen.host).map_err(|error| failed(preopen, error))?;
+        if metadata.is_dir() {
+            if host_root == HostRoot::Refuse {
+                refuse_root(preopen, &metadata)?;
+            }
+        } else if metadata.is_file() {
+            let message = format!("'{}' is a file, and components are given directories only", preopen.host.display());
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_operation("open preopen")
+                .with_hint("give a directory that holds nothing but this file"));
+        } else {
+            return Err(neither(preopen));
+        }
+    }
+    Ok(())
+}
+
+fn neither(preopen: &Preopen) -> Error {
+    refused(preopen, "it is neither a file nor a directory")
+        .with_hint("devices, FIFOs and sockets are not given to guests; use stdin and stdout")
 }
 
 /// Finds, or makes, the guest directory of a preopened file.

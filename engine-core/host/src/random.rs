@@ -6,7 +6,8 @@
 use crate::errno::{Answer, Errno};
 use crate::wait::Waiter;
 use chacha20::ChaCha20Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
+use chacha20::rand_core::{Rng, SeedableRng, TryRng};
+use std::convert::Infallible;
 use wasmrt_model::{Error, ErrorKind, Random, Result};
 
 /// How much is made before the deadline is looked at again.
@@ -35,12 +36,7 @@ impl Source {
     pub(crate) fn new(random: Random) -> Result<Self> {
         match random {
             Random::Real => Ok(Self::System),
-            Random::Fixed { seed } => {
-                let mut key = [0; 32];
-                key[..8].copy_from_slice(&seed.to_le_bytes());
-                let generator = ChaCha20Rng::from_seed(key);
-                Ok(Self::Fixed(Box::new(KeyStream { generator, block: [0; BLOCK], used: BLOCK })))
-            }
+            Random::Fixed { seed } => Ok(Self::Fixed(Box::new(KeyStream::new(seed)))),
             other => {
                 Err(Error::new(ErrorKind::Unsupported, format!("the host does not know the randomness {other:?}")))
             }
@@ -62,7 +58,47 @@ impl Source {
     }
 }
 
+/// The fixed stream as a generator, for WASI implementations that take bytes one by one from [`next_u32`](Rng::next_u32): each of
+/// these is one byte of the stream, so that who asks for bytes gets the same ones as a module does.
+#[derive(Debug)]
+pub struct FixedRandom(KeyStream);
+
+impl FixedRandom {
+    /// The stream of this seed, from its start.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(KeyStream::new(seed))
+    }
+}
+
+impl TryRng for FixedRandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut byte = [0];
+        self.0.fill(&mut byte);
+        Ok(u32::from(byte[0]))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
 impl KeyStream {
+    fn new(seed: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        Self { generator: ChaCha20Rng::from_seed(key), block: [0; BLOCK], used: BLOCK }
+    }
+
     fn fill(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             if self.used == BLOCK {

@@ -3,7 +3,8 @@
 //! A backend implements [`WasmEngine`], [`WasmModule`] and [`WasmInstance`]. It gets bytes that the guard has prepared, and
 //! host functions that it calls by number; it holds no policy.
 
-use crate::{Capabilities, Error, ErrorKind, FunctionType, LimitKind, ModuleInfo, Result, Tier, Trap, Value};
+use crate::component::{ComponentOptions, Pool, WasmComponent};
+use crate::{Capabilities, Error, ErrorKind, FunctionType, LimitKind, ModuleInfo, Result, RunPlan, Tier, Trap, Value};
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::Path;
@@ -65,6 +66,48 @@ pub trait WasmEngine: Debug + Send + Sync {
     /// # Errors
     /// `InvalidModule` when the engine rejects what the guard let through (a defect on our side, worth a report), `Internal` otherwise.
     fn load(&self, code: Code<'_>) -> Result<Box<dyn WasmModule>>;
+
+    /// Everything that changes the native code it would make of components. Part of the cache key.
+    fn component_fingerprint(&self, options: ComponentOptions) -> String {
+        format!("no components, {options:?}")
+    }
+
+    /// Refuses, by name, what the plan asks for and cannot hold for components. Asked before anything is compiled.
+    ///
+    /// # Errors
+    /// `Unsupported` with the control and what would work.
+    fn check_component(&self, plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
+        let _ = (plan, info);
+        Err(no_components())
+    }
+
+    /// Makes native code from a prepared component, as [`compile`](Self::compile) does from a module.
+    ///
+    /// # Errors
+    /// `Unsupported` when the engine runs no components or does not have the tier or level, `CompileFailed` otherwise.
+    fn compile_component(&self, component: &[u8], options: ComponentOptions, output: &Path) -> Result<()> {
+        let _ = (component, options, output);
+        Err(no_components())
+    }
+
+    /// Reads code so that it can be run. `options` are those that an artifact was made with; `pool` is for code that many instances are
+    /// made of.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); `Unsupported` when the engine runs no components.
+    fn load_component(
+        &self,
+        code: Code<'_>,
+        options: ComponentOptions,
+        pool: Option<Pool>,
+    ) -> Result<Box<dyn WasmComponent>> {
+        let _ = (code, options, pool);
+        Err(no_components())
+    }
+}
+
+fn no_components() -> Error {
+    Error::new(ErrorKind::Unsupported, "this engine runs no components").with_hint("the engine wasmtime does")
 }
 
 /// A module that can be instantiated many times.

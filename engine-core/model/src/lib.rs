@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod backend;
+pub mod component;
 pub mod engine;
 mod error;
 mod feature;

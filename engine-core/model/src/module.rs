@@ -90,6 +90,20 @@ pub struct ModuleInfo {
     pub has_start: bool,
     /// The proposals that it needs.
     pub features: FeatureSet,
+    /// What it is as a component; None for core modules. The lists above are empty for components, whose modules keep to themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<ComponentInfo>,
+}
+
+/// What a component says of itself, in the order of the binary.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentInfo {
+    /// The names of what it wants, such as `wasi:cli/environment@0.2.0`.
+    pub imports: Vec<String>,
+    /// The names of what it offers, such as `wasi:cli/run@0.2.0`.
+    pub exports: Vec<String>,
+    /// How many core modules are in it, on every level.
+    pub modules: u32,
 }
 
 impl ModuleInfo {

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
+use wasmrt_model::component::ComponentOptions;
 use wasmrt_model::{Error, ErrorKind, ExitStatus, Result};
 
 /// What a compiling worker may map. A 1.4 MB module takes WasmEdge's compiler under 0.4 GiB.
@@ -25,6 +26,8 @@ pub(crate) struct Attention<'a> {
 pub(crate) struct CompileJob<'a> {
     pub(crate) engine: &'a dyn WasmEngine,
     pub(crate) options: CompileOptions,
+    /// What a component's code depends on beside `options`; None for core modules.
+    pub(crate) component: Option<ComponentOptions>,
     pub(crate) module: &'a [u8],
     pub(crate) note: &'a [u8],
     pub(crate) time_limit: Option<Duration>,
@@ -85,7 +88,7 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
     };
     attention.observer.compile_started(&job.announced());
     let started = Instant::now();
-    let result = worker::spawn(setup, || match job.engine.compile(job.module, job.options, output) {
+    let result = worker::spawn(setup, || match job.carry_out(output) {
         Ok(()) => Report::ended(ExitStatus::Exited { code: 0 }),
         Err(error) => Report::failed(&error),
     })
@@ -115,13 +118,20 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
 fn compile_here(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut Attention<'_>) -> Result<Duration> {
     attention.observer.compile_started(&job.announced());
     let started = Instant::now();
-    let result = job.engine.compile(job.module, job.options, output);
+    let result = job.carry_out(output);
     let elapsed = started.elapsed();
     attention.observer.compile_ended(elapsed, result.is_ok());
     result.map(|()| elapsed)
 }
 
 impl CompileJob<'_> {
+    fn carry_out(&self, output: &std::path::Path) -> Result<()> {
+        match self.component {
+            Some(options) => self.engine.compile_component(self.module, options, output),
+            None => self.engine.compile(self.module, self.options, output),
+        }
+    }
+
     fn announced(&self) -> Compiling {
         Compiling {
             engine: self.engine.capabilities().engine,

@@ -3,7 +3,7 @@
 use crate::registry::Registry;
 use serde::Serialize;
 use wasmrt_guard::StructureCaps;
-use wasmrt_model::{EngineName, Error, ModuleInfo, Result, Tier};
+use wasmrt_model::{EngineName, Error, Feature, ModuleInfo, Result, Tier};
 
 /// A module, looked at from outside.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,11 @@ pub(crate) fn inspect(registry: &Registry, module: &[u8]) -> Result<Inspection> 
     let info = wasmrt_guard::inspect(module, &StructureCaps::default())?;
     let engines: Vec<Verdict> =
         registry.statuses().into_iter().map(|status| verdict(status.name, status.capabilities, &info)).collect();
-    let unresolved = wasmrt_host::link(&info).err().map(|error| error.to_string());
+    // What components import is looked at when they are linked: their interfaces have versions that stand for others.
+    let unresolved = match info.component {
+        Some(_) => None,
+        None => wasmrt_host::link(&info).err().map(|error| error.to_string()),
+    };
     let auto = engines.iter().find(|verdict| !verdict.tiers.is_empty()).map(|verdict| verdict.engine);
     Ok(Inspection { bytes: module.len(), info, engines, auto, unresolved })
 }
@@ -50,7 +54,11 @@ fn verdict(engine: EngineName, capabilities: Result<wasmrt_model::Capabilities, 
     let mut tiers = Vec::new();
     let mut reasons = Vec::new();
     for offered in &capabilities.tiers {
-        let missing = info.features.difference(offered.features);
+        let mut features = offered.features;
+        if capabilities.components {
+            features = features.with(Feature::ComponentModel);
+        }
+        let missing = info.features.difference(features);
         if missing.is_empty() {
             tiers.push(offered.tier);
         } else {

@@ -20,6 +20,7 @@ mod ready;
 mod registry;
 mod run;
 mod runtime;
+mod serve;
 mod streams;
 mod supervisor;
 mod worker;
@@ -33,6 +34,7 @@ pub use instance::{
 pub use observer::{Compiling, Note, Observer, Silent};
 pub use registry::EngineStatus;
 pub use runtime::{Compiled, RunOptions, Runtime, RuntimeConfig};
+pub use serve::{ServeEvent, ServeOptions, Served};
 pub use streams::PipedStreams;
 pub use wasmrt_guard::{Kind, sniff};
 pub use wasmrt_model as model;

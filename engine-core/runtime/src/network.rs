@@ -47,6 +47,9 @@ struct BrokerProcess {
     guest_end: OwnedFd,
 }
 
+/// A guest's listeners, and whom it asks for sockets.
+type InWorker = (Vec<Listener>, Option<Box<dyn Network>>);
+
 impl GuestNetwork {
     /// Binds the published ports, and starts the process that opens sockets where a rule allows any.
     ///
@@ -83,11 +86,21 @@ impl GuestNetwork {
         sockets.chain(self.broker.iter().map(|broker| broker.guest_end.as_fd()))
     }
 
+    /// In the worker: the way to the process that opens sockets, for guests that ask it themselves.
+    ///
+    /// # Errors
+    /// `Internal` when there is no descriptor left.
+    pub(crate) fn broker_in_worker(&self) -> Result<Option<OwnedFd>> {
+        let copy = |broker: &BrokerProcess| above_standard_streams(broker.guest_end.as_fd());
+        let copied = self.broker.as_ref().map(copy).transpose();
+        copied.map_err(|source| Error::io("cannot hold on to the guest's sockets", source))
+    }
+
     /// In the worker: the guest's listeners, and whom it asks for sockets.
     ///
     /// # Errors
     /// `Internal` when there is no descriptor left.
-    pub(crate) fn in_worker(&self) -> Result<(Vec<Listener>, Option<Box<dyn Network>>)> {
+    pub(crate) fn in_worker(&self) -> Result<InWorker> {
         let failed = |source| Error::io("cannot hold on to the guest's sockets", source);
         let mut datagrams = 0;
         let mut listeners = Vec::with_capacity(self.published.len());

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmrt_guard::{GuardOptions, Meters, OwnMemory, Refusal};
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
+use wasmrt_model::component::{ComponentOptions, World};
 use wasmrt_model::{
-    AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, IsolationLevel, ModuleInfo, Result, RunPlan,
-    RunSpec, Tier, resolve,
+    AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, Feature, IsolationLevel, ModuleInfo, Result,
+    RunPlan, RunSpec, Tier, resolve,
 };
 
 /// What the layers of this build enforce for runs.
@@ -48,6 +49,8 @@ pub(crate) struct Ready {
     pub(crate) code: ReadyCode,
     /// How long compiling took, when that was needed.
     pub(crate) compile_time: Option<Duration>,
+    /// What its code was made with, when it is a component.
+    pub(crate) component: Option<ComponentOptions>,
 }
 
 /// The code of a [`Ready`] module.
@@ -72,6 +75,8 @@ pub(crate) struct Preparer<'a> {
     pub(crate) ceiling: &'a Ceiling,
     pub(crate) cache: Option<&'a ArtifactCache>,
     enforcement: Enforcement,
+    /// What components are to be called for.
+    world: World,
     own_memories: &'a [OwnMemory],
     /// Refuses a module that nobody can link before minutes are spent on it.
     link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
@@ -81,7 +86,7 @@ impl<'a> Preparer<'a> {
     /// For a guest in a process of its own, which finds WASI and nothing else.
     pub(crate) fn for_run(registry: &'a Registry, ceiling: &'a Ceiling, cache: Option<&'a ArtifactCache>) -> Self {
         let link = &|info: &ModuleInfo| wasmrt_host::link(info).map(drop);
-        Self { registry, ceiling, cache, enforcement: FOR_RUNS, own_memories: &[], link }
+        Self { registry, ceiling, cache, enforcement: FOR_RUNS, world: World::Command, own_memories: &[], link }
     }
 
     /// For a guest in this process, with these memories to own and whatever `link` knows.
@@ -92,7 +97,7 @@ impl<'a> Preparer<'a> {
         own_memories: &'a [OwnMemory],
         link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
     ) -> Self {
-        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, own_memories, link }
+        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, world: World::Command, own_memories, link }
     }
 
     /// Makes this module ready to run as asked.
@@ -143,8 +148,13 @@ impl<'a> Preparer<'a> {
         let refused = engine.capabilities().engine;
         let error = error.with_context("engine", refused).with_context("tier", tier);
         let able = self.registry.names().filter(|name| *name != refused).find(|name| {
-            let features = self.registry.get(*name).map(|engine| engine.capabilities().all_features());
-            features.is_ok_and(|features| missing.difference(features).is_empty())
+            self.registry.get(*name).is_ok_and(|engine| {
+                let mut features = engine.capabilities().all_features();
+                if engine.capabilities().components {
+                    features = features.with(Feature::ComponentModel);
+                }
+                missing.difference(features).is_empty()
+            })
         });
         match able {
             Some(name) => error.with_hint(format!("the engine {name} has what it needs")),
@@ -170,6 +180,9 @@ impl<'a> Preparer<'a> {
             ));
         }
         check_os_sandbox(&plan)?;
+        if engine.capabilities().components && wasmrt_guard::sniff(module) == wasmrt_guard::Kind::Component {
+            return self.prepare_component(engine, plan, module, spec, attention);
+        }
         for tier in cached_tiers(engine.as_ref(), &plan) {
             if let Some(ready) = self.find_cached(engine, tier, &plan, module) {
                 return Ok(ready);
@@ -191,6 +204,7 @@ impl<'a> Preparer<'a> {
             meters: note.meters,
             code: ReadyCode::Artifact(hit.code),
             compile_time: None,
+            component: None,
         })
     }
 
@@ -243,6 +257,7 @@ impl<'a> Preparer<'a> {
             let job = CompileJob {
                 engine: engine.as_ref(),
                 options,
+                component: None,
                 module: prepared.bytes(),
                 note: &note,
                 time_limit: plan.limits().compile_time.bound().map(|span| span.0),
@@ -255,7 +270,116 @@ impl<'a> Preparer<'a> {
             let (code, elapsed) = compile(&job, &key, self.cache, attention)?;
             (ReadyCode::Artifact(code), elapsed)
         };
-        Ok(Ready { engine: Arc::clone(engine), tier, plan: plan.clone(), info, meters, code, compile_time })
+        let engine = Arc::clone(engine);
+        Ok(Ready { engine, tier, plan: plan.clone(), info, meters, code, compile_time, component: None })
+    }
+
+    /// For a server, whose component answers HTTP requests.
+    pub(crate) fn for_server(registry: &'a Registry, ceiling: &'a Ceiling, cache: Option<&'a ArtifactCache>) -> Self {
+        Self { world: World::Proxy, ..Self::for_run(registry, ceiling, cache) }
+    }
+
+    /// Makes this component ready to answer requests as asked.
+    pub(crate) fn prepare_server(&self, bytes: &[u8], spec: &RunSpec, attention: &mut Attention<'_>) -> Result<Ready> {
+        if wasmrt_guard::sniff(bytes) == wasmrt_guard::Kind::CoreModule {
+            return Err(Error::new(ErrorKind::Unsupported, "this is a module, and servers are made of components")
+                .with_hint(
+                    "run it with 'wasm-run run', or build it as a component that exports wasi:http/incoming-handler",
+                ));
+        }
+        let timed = [("wall_time", spec.limits.wall_time.is_some()), ("cpu_time", spec.limits.cpu_time.is_some())];
+        if let Some((limit, _)) = timed.iter().find(|(_, asked)| *asked) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("limit {limit} cannot be enforced for a server: it runs until it is stopped"),
+            )
+            .with_hint("bound each request with --request-timeout, or with --fuel"));
+        }
+        self.prepare(bytes, spec, attention)
+    }
+
+    /// The way of a component: always compiled, and bounded by the engine where the guard meters modules.
+    fn prepare_component(
+        &self,
+        engine: &Arc<dyn WasmEngine>,
+        plan: RunPlan,
+        bytes: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<Ready> {
+        check_component(&plan, spec, self.ceiling)?;
+        let tier = compiled_tier(engine.as_ref(), &plan);
+        let code = CompileOptions { tier, optimize: plan.optimize() };
+        // A server's guests share a process, where a call that takes too long is interrupted; a run's process is killed.
+        let options = ComponentOptions {
+            code,
+            fuel: plan.limits().fuel.bound().is_some(),
+            interruptible: self.world == World::Proxy,
+        };
+        let mut guard = self.guard_options(engine.as_ref(), tier, &plan).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("{} has no {tier} tier", engine.capabilities().engine))
+                .with_hint("leave the optimisation level out, or take another engine")
+        })?;
+        guard.components = true;
+        guard.metering = None;
+        let key = component_key(engine.as_ref(), options, &guard, bytes);
+        let ready = |info, code, compile_time| Ready {
+            engine: Arc::clone(engine),
+            tier,
+            plan: plan.clone(),
+            info,
+            meters: None,
+            code: ReadyCode::Artifact(code),
+            compile_time,
+            component: Some(options),
+        };
+        if let Some(hit) = self.cache.and_then(|cache| cache.find(&key))
+            && let Ok(note) = serde_json::from_slice::<ArtifactNote>(&hit.note)
+        {
+            self.check_world(&note.info)?;
+            engine.check_component(&plan, &note.info)?;
+            return Ok(ready(note.info, hit.code, None));
+        }
+        let prepared =
+            wasmrt_guard::prepare(bytes, &guard).map_err(|refusal| self.explain(refusal, engine.as_ref(), tier))?;
+        let info = prepared.info().clone();
+        self.check_world(&info)?;
+        engine.check_component(&plan, &info)?;
+        let note = serde_json::to_vec(&ArtifactNote { info: info.clone(), meters: None })
+            .map_err(|source| Error::new(ErrorKind::Internal, "cannot note what was compiled").with_source(source))?;
+        let job = CompileJob {
+            engine: engine.as_ref(),
+            options: code,
+            component: Some(options),
+            module: prepared.bytes(),
+            note: &note,
+            time_limit: plan.limits().compile_time.bound().map(|span| span.0),
+            place: CompilePlace::Worker,
+        };
+        let (code, elapsed) = compile(&job, &key, self.cache, attention)?;
+        Ok(ready(info, code, elapsed))
+    }
+
+    /// Whether the component can be called for what it is wanted.
+    fn check_world(&self, info: &ModuleInfo) -> Result<()> {
+        if self.world.is_exported(info) {
+            return Ok(());
+        }
+        let exports = info.component.as_ref().map(|component| component.exports.as_slice()).unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::MissingExport,
+            format!("the component does not export {}@0.2", self.world.interface()),
+        );
+        let other = match self.world {
+            World::Command => World::Proxy,
+            World::Proxy => World::Command,
+        };
+        Err(match (other.is_exported(info), other) {
+            (true, World::Proxy) => error.with_hint("it answers HTTP requests: start it with 'wasm-run serve'"),
+            (true, World::Command) => error.with_hint("it is a program that runs once: start it with 'wasm-run run'"),
+            (false, _) if exports.is_empty() => error.with_hint("it exports nothing"),
+            (false, _) => error.with_hint(format!("it exports {}", first_of(exports))),
+        })
     }
 
     fn guard_options(&self, engine: &dyn WasmEngine, tier: Tier, plan: &RunPlan) -> Option<GuardOptions> {
@@ -335,6 +459,48 @@ fn compiled_tier(engine: &dyn WasmEngine, plan: &RunPlan) -> Tier {
 /// Whether a guest that could not be compiled may be interpreted: not when it, or the user, is the reason.
 fn falls_back(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::CompileFailed | ErrorKind::Unsupported)
+}
+
+/// What holds for modules by code that the guard injects, and for components not at all, is refused when it was asked for.
+fn check_component(plan: &RunPlan, spec: &RunSpec, ceiling: &Ceiling) -> Result<()> {
+    if plan.isolation() != IsolationLevel::Process {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("isolation {} cannot be had for components: they run in a process of their own", plan.isolation()),
+        )
+        .with_hint("take isolation process"));
+    }
+    let asked = spec.limits.call_depth.and_then(wasmrt_model::Limit::bound).or(ceiling.limits.call_depth.bound());
+    if let Some(depth) = asked {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("limit call_depth {depth} cannot be enforced: calls in components are bounded by their stack, not counted"),
+        )
+        .with_hint("leave it out: a component that uses up its stack of 4 MiB traps"));
+    }
+    Ok(())
+}
+
+/// The first few of a list, as a list.
+fn first_of(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let more = if names.len() > SHOWN { " and more" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// As [`artifact_key`], for components.
+fn component_key(engine: &dyn WasmEngine, options: ComponentOptions, guard: &GuardOptions, component: &[u8]) -> Key {
+    let capabilities = engine.capabilities();
+    Key::of(&[
+        b"wasmrt component 1",
+        wasmrt_guard::FINGERPRINT.as_bytes(),
+        format!("{guard:?} {options:?}").as_bytes(),
+        capabilities.engine.as_str().as_bytes(),
+        capabilities.version.as_bytes(),
+        engine.component_fingerprint(options).as_bytes(),
+        component,
+    ])
 }
 
 /// The module as given and everything that decides what becomes of it. The guard is a function of its input, options and

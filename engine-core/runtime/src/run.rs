@@ -7,7 +7,9 @@ use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
-use crate::worker::guest::{self, GuestWork};
+use crate::worker::component::{self, ComponentWork};
+use crate::worker::confine::Guest;
+use crate::worker::guest::{self, Call, GuestWork};
 use crate::worker::report::{Report, ReportedEnd};
 use crate::worker::{self, GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
 use std::fs::File;
@@ -17,7 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wasmrt_host::{Counters, Resources};
-use wasmrt_model::backend::Code;
+use wasmrt_model::backend::{Code, ImportedFunction};
+use wasmrt_model::component::{ComponentOptions, ComponentResources, UsageCounter};
 use wasmrt_model::limits::call_depth;
 use wasmrt_model::{Captured, Error, ErrorKind, ExitStatus, LimitKind, Outcome, Result, RunPlan, Tier, Usage};
 
@@ -33,7 +36,7 @@ const BYTES_PER_TABLE_ELEMENT: u64 = 16;
 const LONG_INTERPRETATION: Duration = Duration::from_secs(2);
 
 /// Counters of one run, in memory that the worker shares.
-struct RunCounters(Arc<SharedCounters>);
+pub(crate) struct RunCounters(pub(crate) Arc<SharedCounters>);
 
 impl AsRef<Counters> for RunCounters {
     fn as_ref(&self) -> &Counters {
@@ -41,11 +44,27 @@ impl AsRef<Counters> for RunCounters {
     }
 }
 
+impl UsageCounter for RunCounters {
+    fn output_bytes(&self, total: u64) {
+        self.0.get().output_bytes.store(total, Ordering::Relaxed);
+    }
+
+    fn written_bytes(&self, total: u64) {
+        self.0.get().written_bytes.store(total, Ordering::Relaxed);
+    }
+
+    fn memory_bytes(&self, total: u64) {
+        self.0.get().memory_bytes.fetch_max(total, Ordering::Relaxed);
+    }
+}
+
 /// Runs a module that is ready, to its end.
 pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'_>) -> Result<Outcome> {
-    let Ready { engine, tier, plan, info, meters, code, compile_time } = ready;
-    let imports = wasmrt_host::link(&info)?;
-    let call = guest::entry_call(plan.entry(), &info)?;
+    let Ready { engine, tier, plan, info, meters, code, compile_time, component } = ready;
+    let work = match component {
+        Some(options) => Work::Component(options),
+        None => Work::Module { imports: wasmrt_host::link(&info)?, call: guest::entry_call(plan.entry(), &info)? },
+    };
     let (streams, captures) = streams::open(plan.stdio(), piped)?;
     let network = GuestNetwork::open(plan.network(), plan.limits().listen_backlog)?;
     for bound in network.published().iter().filter(|bound| bound.chosen) {
@@ -61,7 +80,14 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let cpu_time = plan.limits().cpu_time.bound().map(|span| span.0);
     let stack_bytes = stack_bytes(&plan);
     // A stack that the engine makes is private memory like any other; the worker's own is not counted as such.
-    let (thread_stack, own_stack) = if engine.capabilities().own_stack { (0, stack_bytes) } else { (stack_bytes, 0) };
+    // Components run on stacks of wasmtime's, which are of a size that the reserve covers.
+    let (thread_stack, own_stack) = if component.is_some() {
+        (0, 0)
+    } else if engine.capabilities().own_stack {
+        (0, stack_bytes)
+    } else {
+        (stack_bytes, 0)
+    };
     let setup = WorkerSetup {
         memory_bytes: memory_cap(&plan, tier, code_bytes).map(|cap| cap.saturating_add(own_stack)),
         opens_files: !plan.preopens().is_empty(),
@@ -77,16 +103,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     let os_sandbox = worker::confine::available();
     let started = Instant::now();
     let worker = worker::spawn(setup, || {
-        let GuestStreams { stdin, stdout, stderr } = duplicate(&streams);
-        let mut resources = Resources::new();
-        resources.stdin = stdin;
-        resources.stdout = stdout;
-        resources.stderr = stderr;
-        (resources.listeners, resources.network) = match network.in_worker() {
-            Ok(given) => given,
-            Err(error) => return Report::failed(&error),
-        };
-        resources.counters = Box::new(RunCounters(Arc::clone(&counters)));
+        let streams = duplicate(&streams);
         let code = match &code {
             OwnedCode::Wasm(bytes) => Code::Wasm(bytes),
             OwnedCode::Artifact(file) => match file.try_clone() {
@@ -94,19 +111,53 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 Err(source) => return Report::failed(&Error::io("cannot hold on to the artifact", source)),
             },
         };
-        let work = GuestWork {
-            engine: engine.as_ref(),
-            code,
-            info: &info,
-            meters: meters.as_ref(),
-            imports: &imports,
-            plan: &plan,
-            stack_bytes,
-            resources,
-            sockets: network.is_open(),
-            os_sandbox,
-        };
-        guest::run(work, &call)
+        let counters = RunCounters(Arc::clone(&counters));
+        match &work {
+            Work::Module { imports, call } => {
+                let mut resources = Resources::new();
+                resources.stdin = streams.stdin;
+                resources.stdout = streams.stdout;
+                resources.stderr = streams.stderr;
+                (resources.listeners, resources.network) = match network.in_worker() {
+                    Ok(given) => given,
+                    Err(error) => return Report::failed(&error),
+                };
+                resources.counters = Box::new(counters);
+                let work = GuestWork {
+                    engine: engine.as_ref(),
+                    code,
+                    info: &info,
+                    meters: meters.as_ref(),
+                    imports,
+                    plan: &plan,
+                    stack_bytes,
+                    resources,
+                    sockets: network.is_open(),
+                    os_sandbox,
+                };
+                guest::run(work, call)
+            }
+            Work::Component(options) => {
+                let mut resources = ComponentResources::new(Arc::new(counters));
+                resources.stdin = streams.stdin;
+                resources.stdout = streams.stdout;
+                resources.stderr = streams.stderr;
+                resources.broker = match network.broker_in_worker() {
+                    Ok(broker) => broker,
+                    Err(error) => return Report::failed(&error),
+                };
+                let work = ComponentWork {
+                    guest: Guest::Component { sockets: network.is_open() },
+                    engine: engine.as_ref(),
+                    code,
+                    options: *options,
+                    pool: None,
+                    plan: &plan,
+                    os_sandbox,
+                };
+                component::run(work, resources)
+            }
+        }
     })?;
     // Only the worker holds the guest's ends now, so that its end is the end of the streams.
     drop(streams);
@@ -133,12 +184,19 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
     Ok(outcome)
 }
 
-enum OwnedCode {
+/// What the worker does.
+enum Work {
+    Module { imports: Vec<ImportedFunction>, call: Call },
+    Component(ComponentOptions),
+}
+
+/// Code that a worker can be given.
+pub(crate) enum OwnedCode {
     Wasm(Vec<u8>),
     Artifact(File),
 }
 
-fn owned_code(code: ReadyCode) -> Result<(OwnedCode, u64)> {
+pub(crate) fn owned_code(code: ReadyCode) -> Result<(OwnedCode, u64)> {
     Ok(match code {
         ReadyCode::Wasm(bytes) => {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -180,7 +238,7 @@ fn kept_descriptors<'a>(
 }
 
 /// In the worker: the streams as its own. (A failed copy reads as end of file, or as nowhere.)
-fn duplicate(streams: &GuestStreams) -> GuestStreams {
+pub(crate) fn duplicate(streams: &GuestStreams) -> GuestStreams {
     let copy =
         |stream: &Option<std::os::fd::OwnedFd>| stream.as_ref().and_then(|fd| above_standard_streams(fd.as_fd()).ok());
     GuestStreams { stdin: copy(&streams.stdin), stdout: copy(&streams.stdout), stderr: copy(&streams.stderr) }
@@ -193,7 +251,8 @@ fn stack_bytes(plan: &RunPlan) -> u64 {
     calls.saturating_mul(call_depth::STACK_PER_CALL.0).max(engine)
 }
 
-fn memory_cap(plan: &RunPlan, tier: Tier, code_bytes: u64) -> Option<u64> {
+/// What a worker may map for one guest of this plan.
+pub(crate) fn memory_cap(plan: &RunPlan, tier: Tier, code_bytes: u64) -> Option<u64> {
     let guest = plan.limits().memory_bytes.bound()?.0;
     let tables = plan.limits().table_elements.bound()?.0.saturating_mul(BYTES_PER_TABLE_ELEMENT);
     let factor = if tier == Tier::Interpreter { INTERPRETED_BYTES_PER_BYTE } else { COMPILED_BYTES_PER_BYTE };

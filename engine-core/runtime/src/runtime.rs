@@ -8,10 +8,12 @@ use crate::observer::{Note, Observer, Silent};
 use crate::ready::Preparer;
 use crate::registry::{EngineStatus, Registry};
 use crate::run;
+use crate::serve::{self, ServeOptions, Served};
 use crate::streams::PipedStreams;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
+use wasmrt_model::component::World;
 use wasmrt_model::{AotPolicy, Ceiling, EngineName, Error, ErrorKind, Outcome, Result, RunSpec, Tier};
 
 /// How a runtime is set up.
@@ -146,6 +148,31 @@ impl Runtime {
         result
     }
 
+    /// Serves HTTP with a component that exports `wasi:http/incoming-handler`, until this process is asked to stop: by SIGTERM, SIGINT, SIGQUIT or
+    /// SIGHUP, which it takes for as long as this lasts.
+    ///
+    /// Each request gets an instance of its own, under the limits of the spec. They run in a worker, which is started again when it dies.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from starting: `MissingExport` for a component that is no proxy, `NotWasm` and `Unsupported` for what is no component,
+    /// and an error of the system when the address cannot be had.
+    pub fn serve(
+        &self,
+        component: &[u8],
+        spec: &RunSpec,
+        options: ServeOptions<'_>,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Served> {
+        let listeners = serve::listen(&options)?;
+        let mut silent = Silent;
+        let observer = observer.unwrap_or(&mut silent);
+        let cache = self.usable_cache(observer);
+        let mut attention = Attention { observer, forward_signals: true, cancel: None };
+        let preparer = Preparer::for_server(&self.registry, &self.config.ceiling, cache.as_ref());
+        let ready = preparer.prepare_server(component, spec, &mut attention)?;
+        serve::serve(ready, &listeners, options)
+    }
+
     /// Makes an instance of a module inside the caller's process, and lets it start up. The spec has to ask for isolation in-process.
     ///
     /// Native code is taken from the cache, or compiled on the calling thread. `auto` takes an engine that runs native code here before one that
@@ -186,7 +213,11 @@ impl Runtime {
         let mut spec = spec.clone();
         spec.aot = AotPolicy::Always;
         let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel };
-        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, Some(&cache));
+        let preparer = if is_only_a_proxy(module) {
+            Preparer::for_server(&self.registry, &self.config.ceiling, Some(&cache))
+        } else {
+            Preparer::for_run(&self.registry, &self.config.ceiling, Some(&cache))
+        };
         let ready = preparer.prepare(module, &spec, &mut attention)?;
         let code_bytes = match &ready.code {
             crate::ready::ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
@@ -210,4 +241,11 @@ impl Runtime {
             }
         }
     }
+}
+
+/// Whether a server is all that this could be compiled for.
+fn is_only_a_proxy(module: &[u8]) -> bool {
+    wasmrt_guard::sniff(module) == wasmrt_guard::Kind::Component
+        && wasmrt_guard::inspect(module, &wasmrt_guard::StructureCaps::default())
+            .is_ok_and(|info| World::Proxy.is_exported(&info) && !World::Command.is_exported(&info))
 }

@@ -1,7 +1,8 @@
 //! The child's side: what a forked process does to itself before anything untrusted runs in it, and how it reports.
 //!
-//! There are two kinds of work, [`guest`] (run a module) and compiling; both are a closure that returns a [`Report`].
+//! Kinds of work are [`guest`] (run a module), [`component`] (run a component) and compiling; each is a closure that returns a [`Report`].
 
+pub(crate) mod component;
 pub(crate) mod confine;
 pub(crate) mod guest;
 pub(crate) mod report;

@@ -96,6 +96,7 @@ impl Pair {
                 return !self.takes_large_frames();
             }
             match (feature(name), self.capabilities()) {
+                (Some(Feature::ComponentModel), Some(capabilities)) => !capabilities.components,
                 (Some(feature), Some(capabilities)) => {
                     !capabilities.features(self.tier).is_some_and(|features| features.contains(feature))
                 }

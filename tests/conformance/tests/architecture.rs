@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-backend", &["wasmrt-model"]),
     ("wasmrt-backend-tests", &["wasmrt-model"]),
     ("wasmrt-wasmedge", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
-    ("wasmrt-wasmtime", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
+    // Components get their WASI from the engine that runs them, under the host's rules.
+    ("wasmrt-wasmtime", &["wasmrt-model", "wasmrt-host", "wasmrt-backend", "wasmrt-backend-tests"]),
     ("wasmrt-wasmer", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
     (
         "wasmrt-runtime",

@@ -33,5 +33,6 @@ fn both_tiers_claim_the_same_and_may_run_in_process() {
     assert!(capabilities.features(Tier::Interpreter).is_none());
     assert_eq!(capabilities.features(Tier::Baseline), capabilities.features(Tier::Optimized));
     assert_eq!(capabilities.in_process, [Tier::Baseline, Tier::Optimized]);
-    assert!(capabilities.backtrace && !capabilities.components);
+    assert!(capabilities.backtrace && capabilities.components);
+    assert!(!WasmtimeEngine::in_process().unwrap().capabilities().components);
 }

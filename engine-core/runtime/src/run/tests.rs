@@ -161,6 +161,7 @@ fn run_rogue(attempts: Attempts) -> Result<Outcome> {
         meters: None,
         code: ReadyCode::Wasm(Vec::new()),
         compile_time: None,
+        component: None,
     };
     let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel: None };
     run(ready, PipedStreams::default(), &mut attention)

@@ -31,8 +31,28 @@ pub(crate) struct Wall<'a> {
     pub(crate) preopens: &'a [Preopen],
     /// Native code that the engine opens by its name under /proc.
     pub(crate) artifact: Option<BorrowedFd<'a>>,
-    /// Whether it uses sockets that it is given. It opens none itself, and reaches nobody with them who is not connected already.
-    pub(crate) sockets: bool,
+    /// What kind of guest it is, since hosts differ in the calls that they make.
+    pub(crate) guest: Guest,
+}
+
+/// A kind of guest, by what its host needs of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// A module: its host polls.
+    Module {
+        /// Whether it uses sockets that it is given. It opens none itself, and reaches nobody with them who is not connected already.
+        sockets: bool,
+    },
+    /// A component: its host has a reactor, on one thread.
+    Component {
+        /// As for modules.
+        sockets: bool,
+    },
+    /// A component that answers requests: threads, and connections that others open.
+    Server {
+        /// As for modules, for connections that it asks for.
+        sockets: bool,
+    },
 }
 
 /// What this kernel has of it.
@@ -54,7 +74,16 @@ impl Wall<'_> {
         if has.landlock.is_some() {
             self.landlock().map_err(failed("Landlock"))?;
         }
-        if has.seccomp { apply(&allowed_calls(self.sockets).map_err(failed("seccomp"))?) } else { Ok(()) }
+        if !has.seccomp {
+            return Ok(());
+        }
+        apply(&allowed_calls(self.guest).map_err(failed("seccomp"))?)?;
+        // Of several filters that refuse, the youngest says how.
+        if matches!(self.guest, Guest::Server { .. }) {
+            apply(&no_clone3().map_err(failed("seccomp"))?)
+        } else {
+            Ok(())
+        }
     }
 
     /// The second stage: from here on there is the guest.
@@ -241,8 +270,46 @@ const SOCKET_OPTIONS: &[libc::c_int] =
 /// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
 const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
 
-fn allowed_calls(sockets: bool) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+/// What a reactor takes: events of descriptors that the worker has, and one to wake it.
+const REACTOR: &[i64] = &[libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_eventfd2];
+#[cfg(target_arch = "x86_64")]
+const REACTOR_HERE: &[i64] = &[libc::SYS_epoll_wait];
+#[cfg(not(target_arch = "x86_64"))]
+const REACTOR_HERE: &[i64] = &[];
+
+/// What a server takes beside: connections that were made to it, and threads' own affairs. It opens no socket, and connects to nobody.
+const SERVER: &[i64] = &[
+    libc::SYS_accept4,
+    libc::SYS_recvfrom,
+    libc::SYS_shutdown,
+    libc::SYS_getsockopt,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+];
+
+/// How the C library makes a thread, in its two kinds; nothing else may be made, no process and no namespace.
+const THREAD_FLAGS: [u64; 2] = [0x003d_0f00, 0x007d_0f00];
+
+/// A kernel without clone3 is what makes the C library fall back to clone, whose flags a filter can see.
+fn no_clone3() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    compiled(rules, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS.cast_unsigned()))
+}
+
+fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: Rules = ALWAYS.iter().chain(ALWAYS_HERE).map(|call| (*call, Vec::new())).collect();
+    match guest {
+        Guest::Module { .. } => {}
+        Guest::Component { .. } => rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE))),
+        Guest::Server { .. } => allow_server(&mut rules)?,
+    }
+    let (Guest::Module { sockets } | Guest::Component { sockets } | Guest::Server { sockets }) = guest;
+    if sockets {
+        allow_sockets(&mut rules)?;
+    }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
     };
@@ -255,20 +322,47 @@ fn allowed_calls(sockets: bool) -> std::result::Result<BpfProgram, seccompiler::
     // For the second stage, and for libraries that ask what the machine has.
     rules.insert(libc::SYS_prctl, vec![is(0, PR_SET_DUMPABLE)?, is(0, PR_SET_NO_NEW_PRIVS)?, is(0, PR_GET_AUXV)?]);
     rules.insert(libc::SYS_seccomp, Vec::new());
-    if sockets {
-        rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new())));
-        // Without an address: to the peer that the socket has.
-        let no_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
-        rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![no_address])?]);
-        let level = u64::from(libc::SOL_SOCKET.cast_unsigned());
-        let option = |name: &libc::c_int| {
-            let equals =
-                |argument, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
-            SeccompRule::new(vec![equals(1, level)?, equals(2, u64::from(name.cast_unsigned()))?])
-        };
-        rules.insert(libc::SYS_setsockopt, SOCKET_OPTIONS.iter().map(option).collect::<std::result::Result<_, _>>()?);
-    }
     compiled(rules, REFUSE, SeccompAction::Allow)
+}
+
+fn unconditional<'a>(calls: impl Iterator<Item = &'a i64>) -> impl Iterator<Item = (i64, Vec<SeccompRule>)> {
+    calls.map(|call| (*call, Vec::new()))
+}
+
+/// Sockets that the worker was given.
+fn allow_sockets(rules: &mut Rules) -> std::result::Result<(), seccompiler::BackendError> {
+    rules.extend(unconditional(SOCKETS.iter()));
+    rules.insert(libc::SYS_sendto, vec![to_its_peer()?]);
+    let options = SOCKET_OPTIONS.iter().map(|name| option(libc::SOL_SOCKET, *name));
+    let options: Vec<_> = options.collect::<std::result::Result<_, _>>()?;
+    rules.entry(libc::SYS_setsockopt).or_default().extend(options);
+    Ok(())
+}
+
+/// Connections that were made to the worker, and threads.
+fn allow_server(rules: &mut Rules) -> std::result::Result<(), seccompiler::BackendError> {
+    rules.extend(unconditional(REACTOR.iter().chain(REACTOR_HERE).chain(SERVER)));
+    rules.insert(libc::SYS_sendto, vec![to_its_peer()?]);
+    rules.insert(libc::SYS_setsockopt, vec![option(libc::IPPROTO_TCP, libc::TCP_NODELAY)?]);
+    let flags = |flags: &u64| {
+        SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *flags)?])
+    };
+    rules.insert(libc::SYS_clone, THREAD_FLAGS.iter().map(flags).collect::<std::result::Result<_, _>>()?);
+    Ok(())
+}
+
+/// Without an address: to the peer that the socket has.
+fn to_its_peer() -> std::result::Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?])
+}
+
+/// One socket option of one level.
+fn option(level: libc::c_int, name: libc::c_int) -> std::result::Result<SeccompRule, seccompiler::BackendError> {
+    let equals = |argument, value: libc::c_int| {
+        let value = u64::from(value.cast_unsigned());
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+    };
+    SeccompRule::new(vec![equals(1, level)?, equals(2, name)?])
 }
 
 const PR_SET_DUMPABLE: u64 = 4;

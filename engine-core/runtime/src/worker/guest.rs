@@ -1,6 +1,6 @@
 //! Running a guest inside a worker: load, link, instantiate, call, account.
 
-use super::confine::Wall;
+use super::confine::{Guest, Wall};
 use super::report::Report;
 use crate::gauge::Gauge;
 use std::os::fd::AsFd;
@@ -118,7 +118,7 @@ fn instantiate(work: GuestWork<'_>) -> Result<(Box<dyn WasmInstance>, Refusals),
         Code::Artifact(file) => Some(file.as_fd()),
         Code::Wasm(_) => None,
     };
-    Wall { preopens: plan.preopens(), artifact, sockets }.before_code(os_sandbox)?;
+    Wall { preopens: plan.preopens(), artifact, guest: Guest::Module { sockets } }.before_code(os_sandbox)?;
     let mut module = engine.load(code)?;
     if engine.capabilities().own_stack && !module.reserve_stack(stack_bytes) {
         let engine = engine.capabilities().engine;

@@ -14,20 +14,20 @@ use std::process::Command;
 
 /// Does something behind the complete wall around these preopens.
 fn behind<T: Send>(preopens: &[Preopen], work: impl FnOnce() -> T + Send) -> T {
-    behind_wall(preopens, false, work)
+    behind_wall(preopens, Guest::Module { sockets: false }, work)
 }
 
 /// The same of a guest that has sockets.
 fn behind_with_sockets<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    behind_wall(&[], true, work)
+    behind_wall(&[], Guest::Module { sockets: true }, work)
 }
 
-fn behind_wall<T: Send>(preopens: &[Preopen], sockets: bool, work: impl FnOnce() -> T + Send) -> T {
+fn behind_wall<T: Send>(preopens: &[Preopen], guest: Guest, work: impl FnOnce() -> T + Send) -> T {
     let has = available();
     assert!(has.is_complete(), "this kernel has not what these tests are about: {has}");
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens, artifact: None, sockets }.before_code(has).unwrap();
+            Wall { preopens, artifact: None, guest }.before_code(has).unwrap();
             Wall::before_guest(has).unwrap();
             work()
         });
@@ -220,7 +220,9 @@ fn an_artifact_can_be_opened_by_its_number() {
     let has = available();
     std::thread::scope(|scope| {
         let walled = scope.spawn(|| {
-            Wall { preopens: &[], artifact: Some(file.as_fd()), sockets: false }.before_code(has).unwrap();
+            Wall { preopens: &[], artifact: Some(file.as_fd()), guest: Guest::Module { sockets: false } }
+                .before_code(has)
+                .unwrap();
             let again = fs::read(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
             assert_eq!(again, b"text");
             assert!(refused(fs::read_dir(directory.path())));
@@ -258,4 +260,55 @@ fn sockets_that_it_has_reach_nobody_else() {
     let mut answer = [0; 6];
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"answer");
+}
+
+#[test]
+fn a_server_makes_threads_and_no_processes_and_accepts_without_reaching_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"ping").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    for sockets in [false, true] {
+        let guest = Guest::Server { sockets };
+        behind_wall(&[], guest, || {
+            assert_eq!(std::thread::spawn(|| 7).join().unwrap(), 7);
+            // Threads are made behind the wall, and stay there.
+            assert!(std::thread::spawn(|| denied(fs::read("/etc/passwd"))).join().unwrap());
+            assert!(Command::new("/bin/true").spawn().is_err());
+            assert!(refused(TcpStream::connect(other)));
+            assert!(refused(TcpListener::bind("127.0.0.1:0")));
+            assert!(refused(UdpSocket::bind("127.0.0.1:0")));
+        });
+    }
+    behind_wall(&[], Guest::Server { sockets: false }, || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut asked = [0; 4];
+        stream.read_exact(&mut asked).unwrap();
+        stream.write_all(b"pong").unwrap();
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    });
+    assert_eq!(client.join().unwrap(), "pong");
+}
+
+#[test]
+fn a_component_has_a_reactor_and_no_threads() {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    behind_wall(&[], Guest::Component { sockets: false }, || {
+        use rustix::event::epoll;
+        let events = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        epoll::add(&events, &reader, epoll::EventData::new_u64(1), epoll::EventFlags::IN).unwrap();
+        rustix::io::write(&writer, b"x").unwrap();
+        let mut ready = Vec::with_capacity(1);
+        assert_eq!(epoll::wait(&events, rustix::buffer::spare_capacity(&mut ready), None).unwrap(), 1);
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+    });
+    // A module's host has no use for one.
+    behind(&[], || assert!(rustix::event::epoll::create(rustix::event::epoll::CreateFlags::CLOEXEC).is_err()));
 }

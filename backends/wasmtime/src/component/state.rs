@@ -1,0 +1,148 @@
+//! A component's store: WASI as the plan says, and what bounds it.
+
+use super::quota::{Bytes, OpenFiles};
+use super::streams::Standard;
+use super::sums::Sums;
+use super::{files::QuotaView, network};
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmrt_backend::PAGE_BYTES;
+use wasmrt_host::FixedRandom;
+use wasmrt_model::{Access, Error, ErrorKind, Preopen, Random, Result, RunPlan};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// What a guest may hold of the host at a time, beside files: streams, pollables, requests. One more is a trap.
+const MOST_RESOURCES: usize = 16 << 10;
+
+/// The most lines that are kept of what was refused.
+const MOST_REFUSALS: usize = 32;
+
+/// Whose time a call takes that the operating system makes wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The only thread's: the process is the guest's, and no other is ever started.
+    ProcessOfItsOwn,
+    /// That of threads for it, since other guests want to go on.
+    Server,
+}
+
+/// What a component's store carries.
+pub(super) struct State {
+    ctx: WasiCtx,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    outgoing: network::Connector,
+    pub(super) sums: Sums,
+    written: Arc<Bytes>,
+    open: OpenFiles,
+    regular_files_only: bool,
+    refusals: Mutex<Vec<String>>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl State {
+    /// The file system with its quotas.
+    pub(super) fn files(&mut self) -> QuotaView<'_> {
+        let (written, open, refusals) = (Arc::clone(&self.written), &self.open, &self.refusals);
+        let inner = WasiFilesystemCtxView { ctx: self.ctx.filesystem(), table: &mut self.table };
+        QuotaView { inner, written, open, regular_files_only: self.regular_files_only, refusals }
+    }
+
+    /// What was refused.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Adds a line, if there is room and it is new.
+pub(super) fn note(refusals: &Mutex<Vec<String>>, line: String) {
+    let mut lines = refusals.lock().unwrap_or_else(PoisonError::into_inner);
+    if lines.len() < MOST_REFUSALS && !lines.contains(&line) {
+        lines.push(line);
+    }
+}
+
+/// A store for one guest.
+pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: Place) -> Result<Store<State>> {
+    let inline = place == Place::ProcessOfItsOwn;
+    let mut builder = WasiCtx::builder();
+    builder.allow_blocking_current_thread(inline).args(plan.args()).envs(plan.env());
+    streams.apply(&mut builder, plan);
+    network::apply(&mut builder);
+    match *plan.random() {
+        Random::Real => {}
+        Random::Fixed { seed } => {
+            builder.secure_random(FixedRandom::new(seed)).insecure_random(FixedRandom::new(seed));
+            builder.insecure_random_seed(u128::from(seed));
+        }
+        other => {
+            return Err(Error::new(ErrorKind::Unsupported, format!("components do not know the randomness {other:?}")));
+        }
+    }
+    for preopen in plan.preopens() {
+        open(preopen, &mut builder)?;
+    }
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MOST_RESOURCES);
+    let usage = streams.usage();
+    let state = State {
+        ctx: builder.build(),
+        table,
+        http: WasiHttpCtx::new(),
+        outgoing: streams.connector(plan),
+        sums: Sums::new(plan, Arc::clone(usage)),
+        written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
+        open: OpenFiles::new(plan),
+        regular_files_only: !inline,
+        refusals: Mutex::default(),
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.sums);
+    if let Some(fuel) = plan.limits().fuel.bound() {
+        store.set_fuel(fuel.0).map_err(|source| {
+            Error::new(ErrorKind::Internal, "the component's code does not count fuel").with_source(source)
+        })?;
+    }
+    Ok(store)
+}
+
+fn open(preopen: &Preopen, builder: &mut wasmtime_wasi::WasiCtxBuilder) -> Result<()> {
+    let permissions = match preopen.access {
+        Access::ReadOnly => FsPerms::ReadOnly,
+        Access::ReadWrite => FsPerms::ReadWrite,
+    };
+    builder.preopened_dir(&preopen.host, &preopen.guest, permissions).map(drop).map_err(|error| {
+        let what = format!("cannot give '{}' to the guest as '{}'", preopen.host.display(), preopen.guest);
+        match error.downcast::<std::io::Error>() {
+            Ok(source) => Error::io(what, source),
+            Err(error) => Error::new(ErrorKind::Internal, what).with_source(error),
+        }
+        .with_operation("open preopen")
+    })
+}
+
+/// Pages of all memories; the heap of objects, which is bounded with them, is none.
+pub(super) fn memory_pages(store: &mut Store<State>) -> u64 {
+    let heap = u64::try_from(store.gc_heap_capacity()).unwrap_or(u64::MAX);
+    store.data().sums.bytes().saturating_sub(heap).div_ceil(PAGE_BYTES)
+}
+
+/// Fuel that was used, where it is counted.
+pub(super) fn fuel_used(store: &Store<State>, plan: &RunPlan) -> Option<u64> {
+    let given = plan.limits().fuel.bound()?.0;
+    store.get_fuel().ok().map(|left| given.saturating_sub(left))
+}
