@@ -1,12 +1,15 @@
 //! Sockets over loopback: what they do, and what the rules and limits keep them from.
 
+mod broker;
+mod names;
+
 use crate::guest::{Guest, is_bad_pointer};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use wasmrt_host::network::{Broker, Direct, serve};
+use wasmrt_host::network::Direct;
 use wasmrt_host::{Cancel, Listener, Resources};
 use wasmrt_model::backend::Ending;
 use wasmrt_model::{ErrorKind, LimitKind, NetworkPolicy, RunSpec};
@@ -571,104 +574,4 @@ fn a_socket_is_a_descriptor_like_others_as_far_as_it_can_be() {
     let datagrams = guest.socket(1, UDP).unwrap();
     assert_eq!(guest.call("fd_fdstat_get", &[datagrams, OUT]), 0);
     assert_eq!(guest.get(OUT, 1), [5]);
-}
-
-/// Looks a name up in a list of two entries; gives (family, port, address) of what was found.
-fn look_up(guest: &mut Guest, node: &str, service: &str, family: u8) -> Result<Vec<(u8, u16, Vec<u8>)>, u64> {
-    let (hints, list, infos, addresses, data) = (OUT, OUT + 32, OUT + 64, OUT + 192, OUT + 256);
-    let small = |value: u64| u32::try_from(value).unwrap().to_le_bytes();
-    guest.put(hints, &[0, 0, family, 2, 1, 0, 0, 0]);
-    for index in 0..2 {
-        guest.put(infos + index * 28, &[0; 28]);
-        guest.put(infos + index * 28 + 12, &small(addresses + index * 12));
-        guest.put(addresses + index * 12 + 8, &small(data + index * 32));
-    }
-    guest.put(infos + 24, &small(infos + 28));
-    guest.put(list, &small(infos));
-    guest.put(DATA, node.as_bytes());
-    guest.put(DATA + 512, service.as_bytes());
-    let args = [DATA, node.len() as u64, DATA + 512, service.len() as u64, hints, list, 2, list + 8];
-    match guest.call("sock_getaddrinfo", &args) {
-        0 => {}
-        errno => return Err(errno),
-    }
-    Ok((0..guest.word(list + 8))
-        .map(|index| {
-            let family = guest.get(infos + index * 28 + 2, 1)[0];
-            let sockaddr = guest.get(data + index * 32, 26);
-            let bytes = if family == 1 { &sockaddr[2..6] } else { &sockaddr[6..22] };
-            (family, u16::from_be_bytes([sockaddr[0], sockaddr[1]]), bytes.to_vec())
-        })
-        .collect())
-}
-
-#[test]
-fn names_are_asked_for_where_a_rule_says() {
-    let mut guest = with_rules(&["resolve=localhost".to_owned()], "");
-    assert_eq!(look_up(&mut guest, "localhost", "http", 1), Ok(vec![(1, 80, vec![127, 0, 0, 1])]));
-    assert_eq!(look_up(&mut guest, "localhost\0", "8080\0", 1), Ok(vec![(1, 8080, vec![127, 0, 0, 1])]));
-    assert_eq!(look_up(&mut guest, "example.com", "80", 1), Err(ACCES));
-    assert_eq!(guest.refusals.lines().len(), 1);
-    // Numbers are no names.
-    assert_eq!(look_up(&mut guest, "10.0.0.1", "80", 0), Ok(vec![(1, 80, vec![10, 0, 0, 1])]));
-    assert_eq!(look_up(&mut guest, "::1", "80", 2).unwrap()[0].2[15], 1);
-    assert_eq!(look_up(&mut guest, "::1", "80", 1), Err(83));
-    assert_eq!(look_up(&mut guest, "10.0.0.1", "nonsense", 0), Err(85));
-    assert_eq!(look_up(&mut guest, "", "", 0), Err(84));
-    let mut guest = Guest::new("{}");
-    assert_eq!(look_up(&mut guest, "localhost", "80", 1), Err(ACCES));
-}
-
-/// What stands between a guest and its sockets in a process of its own is the same, seen from the guest.
-#[test]
-fn a_broker_does_what_it_is_asked_within_the_rules() {
-    let (peer, echoing) = echo();
-    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let udp_peer = server.local_addr().unwrap();
-    let json =
-        spec(&[format!("connect={peer}"), format!("connect={udp_peer}/udp"), "resolve=localhost".to_owned()], "");
-    let (broker, end) = Broker::pair().unwrap();
-    let rules = policy(&json);
-    let serving = std::thread::spawn(move || serve(&end, &mut Direct::new(rules, Vec::new())));
-    let mut resources = Resources::new();
-    resources.network = Some(Box::new(broker));
-    let mut guest = Guest::with(&json, resources).unwrap();
-    let socket = guest.tcp();
-    assert_eq!(guest.connect(socket, peer), 0);
-    assert_eq!(guest.send(socket, b"hello"), Ok(5));
-    assert_eq!(guest.try_receive(socket, 5, 2).unwrap(), Ok(b"hello".to_vec()));
-    let other = guest.tcp();
-    assert_eq!(guest.connect(other, udp_peer), ACCES);
-    let datagrams = guest.socket(1, UDP).unwrap();
-    assert_eq!(guest.send_to(datagrams, &[7; 60_000], udp_peer), 0);
-    let mut buffer = vec![0; 65_536];
-    let (length, from) = server.recv_from(&mut buffer).unwrap();
-    assert_eq!(length, 60_000);
-    server.send_to(&buffer[..length], from).unwrap();
-    let (data, _, flags) = guest.receive_from(datagrams, 65_536).unwrap();
-    assert_eq!((data.len(), flags), (60_000, 0));
-    assert_eq!(guest.send_to(datagrams, &[7; 70_000], udp_peer), 35);
-    assert_eq!(look_up(&mut guest, "localhost", "80", 1).unwrap().len(), 1);
-    assert_eq!(look_up(&mut guest, "example.com", "80", 1), Err(ACCES));
-    assert_eq!(guest.refusals.lines().len(), 2);
-    drop(guest);
-    serving.join().unwrap();
-    echoing.join().unwrap();
-}
-
-#[test]
-fn a_broker_hangs_up_on_who_sends_nonsense() {
-    let (end, other) = rustix::net::socketpair(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::SEQPACKET,
-        rustix::net::SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    for message in [&b"x"[..], b"\xff\xff\xff\xff{}", b"\x02\0\0\0{}", b"\x04\0\0\0null"] {
-        let (end, other) = (end.try_clone().unwrap(), other.try_clone().unwrap());
-        rustix::net::send(&end, message, rustix::net::SendFlags::empty()).unwrap();
-        // It comes back.
-        serve(&other, &mut Direct::new(NetworkPolicy::default(), Vec::new()));
-    }
 }
