@@ -2,11 +2,15 @@
 //! expectation with a misspelt name cannot pass by not being looked at.
 
 use crate::guest::GuestSource;
+use crate::network::{Client, Peer, Wanted};
 use crate::swap::Swap;
 use crate::tree::{After, Before};
 use crate::{Result, script};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+
+/// What stands for the machine's own name, anywhere in a case.
+const HOSTNAME: &str = "{hostname}";
 
 /// A case as it was read.
 #[derive(Debug, Clone)]
@@ -47,6 +51,15 @@ pub struct Header {
     /// Files that have to be there afterwards, or not.
     #[serde(default)]
     pub after: Vec<After>,
+    /// Ports of this machine for the guest, `NAME` or `NAME/udp`; `{port:NAME}` stands for the number.
+    #[serde(default)]
+    pub ports: Vec<String>,
+    /// Whom the guest may try to reach.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
+    /// Who tries to reach the guest.
+    #[serde(default)]
+    pub clients: Vec<Client>,
     /// Proposals, abilities of wasmrt and abilities of the machine without which it cannot be run.
     #[serde(default)]
     pub requires: Vec<String>,
@@ -163,7 +176,11 @@ impl Case {
     fn parse(root: &Path, path: &Path) -> Result<Self> {
         let name = path.strip_prefix(root).map_err(|error| error.to_string())?.with_extension("");
         let name = name.to_str().ok_or("its name is not UTF-8")?.to_owned();
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let mut text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        if text.contains(HOSTNAME) {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(|error| error.to_string())?;
+            text = text.replace(HOSTNAME, name.trim());
+        }
         let is_wat = path.extension().is_some_and(|extension| extension == "wat");
         let header = if is_wat { leading_comment(&text) } else { text.clone() };
         let mut header: Header = toml::from_str(&header).map_err(|error| error.to_string())?;
@@ -221,6 +238,12 @@ impl Header {
             return Err("'about' says nothing".to_owned());
         }
         Ok(())
+    }
+
+    /// What it asks for of the network around it.
+    #[must_use]
+    pub fn network(&self) -> Wanted<'_> {
+        Wanted { ports: &self.ports, peers: &self.peers, clients: &self.clients }
     }
 
     /// Whether only the CLI can run it.

@@ -8,6 +8,7 @@ pub use cli::find as find_cli;
 pub use rust::{CHILD_ARGUMENT, child};
 
 use crate::case::{Case, Interrupt};
+use crate::network::{Scene, Seen};
 use crate::pair::Pair;
 use crate::swap::Swapper;
 use crate::{Result, process, tree};
@@ -48,6 +49,8 @@ pub struct Observed {
     pub said: String,
     /// From start to end of the process.
     pub took: Duration,
+    /// What peers and clients saw.
+    pub network: Seen,
 }
 
 /// A front-end's report.
@@ -71,6 +74,7 @@ pub struct Stage {
     module: PathBuf,
     spec: Map<String, Value>,
     flags: Option<Vec<String>>,
+    scene: Scene,
 }
 
 impl Stage {
@@ -83,6 +87,7 @@ impl Stage {
         let root = directory.path().join("tmp");
         std::fs::create_dir(&root).map_err(|error| error.to_string())?;
         tree::lay_out(&root, &case.header.before)?;
+        let scene = Scene::set(case.header.network(), &root)?;
         let module = match (case.guest.path(), &case.header.file_name) {
             (Some(built), None) => built,
             (_, name) => {
@@ -91,12 +96,15 @@ impl Stage {
                 path
             }
         };
-        let place = |text: &str| text.replace("{tmp}", &root.to_string_lossy());
+        let place = |text: &str| scene.place(&text.replace("{tmp}", &root.to_string_lossy()));
         let mut spec: Map<String, Value> =
             case.header.spec.iter().map(|(key, value)| (key.clone(), placed(value, &place))).collect();
         pair.apply(&mut spec);
         let flags = case.header.flags.as_ref().map(|flags| flags.iter().map(|flag| place(flag)).collect());
-        Ok(Self { module, spec, flags, directory })
+        if let Some(unknown) = [format!("{spec:?}"), format!("{flags:?}")].iter().find_map(|text| unknown_port(text)) {
+            return Err(format!("there is no {unknown}"));
+        }
+        Ok(Self { module, spec, flags, scene, directory })
     }
 
     /// The directory of the case's files.
@@ -145,7 +153,8 @@ impl FrontEnd {
     ///
     /// # Errors
     /// When the front-end could not be started, hung, or left something behind that runs on. Its refusals are observations.
-    pub fn run(self, case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
+    pub fn run(self, case: &Case, pair: Pair, stage: &mut Stage) -> Result<Observed> {
+        let clients = stage.scene.start()?;
         let swapper = Swapper::start(&stage.root(), &case.header.swaps);
         let mut observed = match self {
             Self::Cli => cli::run(case, pair, stage)?,
@@ -153,9 +162,18 @@ impl FrontEnd {
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
         };
         swapper.stop()?;
+        observed.network = stage.scene.finish(clients);
         let root = stage.root();
         for text in [&mut observed.stdout, &mut observed.stderr] {
-            *text = replaced(text, root.as_os_str().as_encoded_bytes(), b"{tmp}");
+            *text = stage.scene.restore(&replaced(text, root.as_os_str().as_encoded_bytes(), b"{tmp}"));
+        }
+        let restore = |text: &mut String| {
+            *text = String::from_utf8_lossy(&stage.scene.restore(text.as_bytes())).into_owned();
+        };
+        match &mut observed.report {
+            Some(Report::Outcome(outcome)) => outcome.refusals.iter_mut().for_each(restore),
+            Some(Report::Error { message, .. }) => restore(message),
+            None => {}
         }
         Ok(observed)
     }
@@ -173,7 +191,7 @@ fn started(mut command: Command, case: &Case, stage: &Stage, interrupt: Option<&
     for (name, value) in &case.header.host_env {
         command.env(name, value.replace("{tmp}", &stage.root().to_string_lossy()));
     }
-    process::run(command, &case.header.stdin, interrupt)
+    process::run(command, &case.header.stdin, interrupt, &mut |piece| stage.scene.heard(piece))
 }
 
 /// Compiled guests are kept from run to run, in the target directory and out of the user's own cache.
@@ -212,6 +230,12 @@ fn placed(value: &Value, place: &impl Fn(&str) -> String) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// A port that nobody has, in a text whose ports have been placed.
+fn unknown_port(text: &str) -> Option<&str> {
+    let start = text.find("{port:")?;
+    text.get(start..)?.split_inclusive('}').next()
 }
 
 fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@
 //! - [`tree`]: files before and after
 //! - [`pair`]: the engines and tiers, and what they can do here
 //! - [`front_end`]: how a run is started and what is seen of it; [`process`]: child processes, bounded
-//! - [`swap`]: names that change while a guest runs
+//! - [`swap`]: names that change while a guest runs; [`network`]: ports, peers and clients
 //! - [`verdict`]: expectation against observation
 //! - [`trials`]: all of it as trials with names
 
@@ -17,6 +17,7 @@ pub mod case;
 pub mod front_end;
 pub mod generate;
 pub mod guest;
+pub mod network;
 pub mod pair;
 pub mod process;
 pub mod script;

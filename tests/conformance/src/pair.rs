@@ -39,7 +39,7 @@ pub const AUTO: Pair = Pair { name: "auto", engine: None, tier: Tier::Optimized 
 
 /// What wasmrt as a whole can do, beyond its engines. A requirement that stands here with `false` is expected to be refused as
 /// unsupported on every engine; turn it to `true` with the change that brings the ability.
-const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", false), (OWN_PROCESS, true)];
+const ABILITIES: [(&str, bool); 4] = [("fuel", true), ("call-depth", true), ("network", true), (OWN_PROCESS, true)];
 
 /// What some engines can do and others cannot, beyond proposals.
 const LARGE_FRAMES: &str = "large-frames";
@@ -118,7 +118,8 @@ pub fn machine_lacks(requires: &[String]) -> crate::Result<Option<&'static str>>
         match name.as_str() {
             "root" if !rustix::process::geteuid().is_root() => return Ok(Some("root")),
             "unprivileged" if rustix::process::geteuid().is_root() => return Ok(Some("unprivileged")),
-            "root" | "unprivileged" => {}
+            "ipv6" if std::net::TcpListener::bind("[::1]:0").is_err() => return Ok(Some("ipv6")),
+            "root" | "unprivileged" | "ipv6" => {}
             LARGE_FRAMES => {}
             other if feature(other).is_some() || ABILITIES.iter().any(|(ability, _)| *ability == other) => {}
             other => return Err(format!("'{other}' is no proposal, no ability and no property of a machine")),

@@ -38,11 +38,16 @@ enum Event {
     StderrClosed,
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. `heard` is told of its standard output piece by piece.
 ///
 /// # Errors
 /// When it cannot be started, does not end in time, or leaves something behind that keeps its streams open.
-pub fn run(mut command: Command, stdin: &Stdin, interrupt: Option<&Interrupt>) -> Result<Ended> {
+pub fn run(
+    mut command: Command,
+    stdin: &Stdin,
+    interrupt: Option<&Interrupt>,
+    heard: &mut dyn FnMut(&[u8]),
+) -> Result<Ended> {
     let stdin_from = if *stdin == Stdin::Empty { Stdio::null() } else { Stdio::piped() };
     let started = Instant::now();
     let mut child = command
@@ -54,7 +59,7 @@ pub fn run(mut command: Command, stdin: &Stdin, interrupt: Option<&Interrupt>) -
     let pid = Pid::from_child(&child);
     let held = feed(child.stdin.take(), stdin);
     let events = watch(child);
-    let ended = collect(&events, pid, interrupt, started);
+    let ended = collect(&events, pid, interrupt, started, heard);
     drop(held);
     ended
 }
@@ -103,7 +108,13 @@ fn read(
     });
 }
 
-fn collect(events: &Receiver<Event>, pid: Pid, interrupt: Option<&Interrupt>, started: Instant) -> Result<Ended> {
+fn collect(
+    events: &Receiver<Event>,
+    pid: Pid,
+    interrupt: Option<&Interrupt>,
+    started: Instant,
+    heard: &mut dyn FnMut(&[u8]),
+) -> Result<Ended> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let (mut status, mut open, mut took) = (None, 2, Duration::ZERO);
     let mut interrupt = interrupt;
@@ -126,7 +137,10 @@ fn collect(events: &Receiver<Event>, pid: Pid, interrupt: Option<&Interrupt>, st
             }
         };
         match event {
-            Event::Stdout(piece) => keep(&mut stdout, &piece),
+            Event::Stdout(piece) => {
+                heard(&piece);
+                keep(&mut stdout, &piece);
+            }
             Event::Stderr(piece) => keep(&mut stderr, &piece),
             Event::StdoutClosed | Event::StderrClosed => open -= 1,
             Event::Ended(ended) => {

@@ -98,8 +98,8 @@ fn run(case: &Case, front_end: FrontEnd, pair: Pair) -> Result<()> {
     // The crate is called several times in one process, to find leaks; a program can only be started again.
     let times = if front_end == FrontEnd::Cli { case.header.times } else { 1 };
     for round in 0..times {
-        let stage = Stage::set(case, pair)?;
-        let observed = front_end.run(case, pair, &stage)?;
+        let mut stage = Stage::set(case, pair)?;
+        let observed = front_end.run(case, pair, &mut stage)?;
         let mut wrong = verdict::differences(case, pair, front_end, &observed);
         if pair.unmet(&case.header.requires).is_none()
             && front_end.unmet(case, pair).is_none()
@@ -132,8 +132,8 @@ fn compare(case: &Case) -> Result<()> {
         if pair.unmet(&case.header.requires).is_some() {
             continue;
         }
-        let stage = Stage::set(case, pair)?;
-        let observed = FrontEnd::Rust.run(case, pair, &stage)?;
+        let mut stage = Stage::set(case, pair)?;
+        let observed = FrontEnd::Rust.run(case, pair, &mut stage)?;
         seen.push((pair.name, essence(&observed, tree::snapshot(&stage.root())?)));
     }
     let mut wrong = Vec::new();

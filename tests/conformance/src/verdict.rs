@@ -11,7 +11,9 @@ use wasmrt_model::{ErrorKind, ExitStatus, Outcome, Trap};
 pub fn differences(case: &Case, pair: Pair, front_end: FrontEnd, observed: &Observed) -> Vec<String> {
     let expect = &case.header.expect;
     if let Some(control) = pair.unmet(&case.header.requires).or_else(|| front_end.unmet(case, pair)) {
-        return refused_as_unsupported(control, observed);
+        let reached = observed.network.reached;
+        let reached = (reached > 0).then(|| format!("it was refused, and still peers were reached {reached} times"));
+        return refused_as_unsupported(control, observed).into_iter().chain(reached).collect();
     }
     if expect.killed {
         let left = observed.report.is_some().then(|| "it was killed, and still there is a report".to_owned());
@@ -26,6 +28,7 @@ pub fn differences(case: &Case, pair: Pair, front_end: FrontEnd, observed: &Obse
     }
     process_code(expect, observed, &mut wrong);
     streams(case, observed, &mut wrong);
+    wrong.extend(observed.network.wrong.iter().cloned());
     if let Some(bound) = expect.within_seconds
         && observed.took.as_secs() >= bound
     {
@@ -138,6 +141,8 @@ fn usage(expect: &Expect, outcome: &Outcome, wrong: &mut Vec<String>) {
             "fuel" => outcome.usage.fuel,
             "output_bytes" => Some(outcome.usage.output_bytes),
             "written_bytes" => Some(outcome.usage.written_bytes),
+            "received_bytes" => Some(outcome.usage.received_bytes),
+            "sent_bytes" => Some(outcome.usage.sent_bytes),
             other => {
                 wrong.push(format!("there is no figure called {other}"));
                 continue;

@@ -164,7 +164,11 @@ impl Network for Direct {
         if !known {
             self.check_peer(peer, Protocol::Udp)?;
         }
-        Ok(net::connect(&self.datagrams_of(id)?.socket, &peer)?)
+        let datagrams = self.datagrams_of(id)?;
+        net::connect(&datagrams.socket, &peer)?;
+        // What is sent from now on does not come by here, and its answers have to be let through all the same.
+        datagrams.remember(peer);
+        Ok(())
     }
 
     fn send_to(&mut self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Result<usize, Failure> {

@@ -135,7 +135,7 @@ impl Sockets {
             3 => Shutdown::Both,
             _ => return Err(Errno::INVAL.into()),
         };
-        let fd = self.get(key)?.fd().ok_or(Errno::NOTCONN)?;
+        let fd = self.get(key)?.connected().ok_or(Errno::NOTCONN)?;
         rustix::net::shutdown(fd, how).map_err(|error| Errno::from_os(error).into())
     }
 

@@ -333,6 +333,14 @@ fn a_published_port_is_found_by_number_and_by_port() {
     let _client = TcpStream::connect(local).unwrap();
     let accepted = guest.accept(socket).unwrap();
     assert_eq!(guest.call("fd_close", &[accepted]), 0);
+    // It does not go away, whatever the guest does with it.
+    assert_eq!(guest.call("sock_shutdown", &[socket, 3]), NOTCONN);
+    assert_eq!(guest.call("fd_close", &[socket]), 0);
+    let socket = guest.tcp();
+    assert_eq!(guest.at("sock_bind", socket, "0.0.0.0:80".parse().unwrap()), 0);
+    assert_eq!(guest.call("sock_listen", &[socket, 5]), 0);
+    let _client = TcpStream::connect(local).unwrap();
+    assert_eq!(guest.accept(socket), Ok(accepted));
     let other = guest.tcp();
     assert_eq!(guest.at("sock_bind", other, "0.0.0.0:81".parse().unwrap()), ACCES);
     assert_eq!(guest.at("sock_bind", other, local), ACCES, "the machine's port is not the guest's");

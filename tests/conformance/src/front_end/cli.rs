@@ -1,6 +1,6 @@
 //! The front-end `wasm-run`: the program as its users have it.
 
-use super::{Observed, Report, Stage, read_report, started};
+use super::{Observed, Report, Seen, Stage, read_report, started};
 use crate::Result;
 use crate::case::Case;
 use crate::pair::Pair;
@@ -83,5 +83,6 @@ pub(super) fn run(case: &Case, pair: Pair, stage: &Stage) -> Result<Observed> {
         stderr,
         said,
         took: ended.took,
+        network: Seen::default(),
     })
 }

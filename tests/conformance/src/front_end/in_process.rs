@@ -15,6 +15,12 @@ pub(super) fn unmet(case: &Case, native: bool) -> Option<&'static str> {
     if native {
         return Some("native code of this engine");
     }
+    let network = case.header.spec.get("network").and_then(|network| network.as_object());
+    let rules = network
+        .is_some_and(|network| network.values().any(|rules| rules.as_array().is_some_and(|rules| !rules.is_empty())));
+    if rules {
+        return Some("network rules");
+    }
     let limit = |name: &str| case.header.spec.get("limits").and_then(|limits| limits.get(name));
     let depth = limit("call_depth").is_some_and(|depth| depth.as_u64().is_none_or(|depth| depth > 32_768));
     let refused = REFUSED.into_iter().find(|name| limit(name).is_some_and(|value| value.as_str() != Some("unlimited")));

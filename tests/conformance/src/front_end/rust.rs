@@ -1,7 +1,7 @@
 //! The front-end `rust`: the crate wasmrt-runtime, as embedders call it. Since it forks, and refuses to in a process with several
 //! threads, the harness executes itself with a hidden argument and calls it there.
 
-use super::{Observed, Report, Stage, in_process, read_report, started};
+use super::{Observed, Report, Seen, Stage, in_process, read_report, started};
 use crate::Result;
 use crate::case::{Case, Stdin};
 use serde_json::json;
@@ -36,9 +36,10 @@ pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
             Stdin::Text(text) => json!({ "bytes": text }),
             Stdin::Held | Stdin::Repeated { .. } => json!("inherit"),
         });
-        for stream in ["stdout", "stderr"] {
-            streams.entry(stream).or_insert_with(|| json!({ "capture": {} }));
-        }
+        // Who waits for a word of the guest's has to hear it while the guest runs.
+        let stdout = if stage.scene.listens() { json!("inherit") } else { json!({ "capture": {} }) };
+        streams.entry("stdout").or_insert(stdout);
+        streams.entry("stderr").or_insert_with(|| json!({ "capture": {} }));
     }
     spec.insert("stdio".to_owned(), stdio);
     if way == Way::Instance {
@@ -69,7 +70,8 @@ pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
             stderr = std::fs::read(stage.beside("stderr")).map_err(|error| error.to_string())?;
         }
     }
-    Ok(Observed { report, code: None, signal: None, stdout, stderr, said, took: ended.took })
+    let network = Seen::default();
+    Ok(Observed { report, code: None, signal: None, stdout, stderr, said, took: ended.took, network })
 }
 
 /// The child: runs the module as the spec says, so many times, and leaves the last report. Called before anything starts a thread.
