@@ -47,6 +47,9 @@ struct BrokerProcess {
     guest_end: OwnedFd,
 }
 
+/// A guest's listeners, and whom it asks for sockets.
+type InWorker = (Vec<Listener>, Option<Box<dyn Network>>);
+
 impl GuestNetwork {
     /// Binds the published ports, and starts the process that opens sockets where a rule allows any.
     ///
@@ -87,7 +90,7 @@ impl GuestNetwork {
     ///
     /// # Errors
     /// `Internal` when there is no descriptor left.
-    pub(crate) fn in_worker(&self) -> Result<(Vec<Listener>, Option<Box<dyn Network>>)> {
+    pub(crate) fn in_worker(&self) -> Result<InWorker> {
         let failed = |source| Error::io("cannot hold on to the guest's sockets", source);
         let mut datagrams = 0;
         let mut listeners = Vec::with_capacity(self.published.len());
