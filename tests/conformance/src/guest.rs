@@ -55,6 +55,15 @@ impl GuestSource {
         }
     }
 
+    /// Under which name the guest may be required: forks take minutes to build, and only who asks for them has them.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Built(name) if name.starts_with("rust/fork-") => "forks",
+            _ => "guests",
+        }
+    }
+
     /// The module's bytes: binary, but for text that the case hands over as it is.
     ///
     /// # Errors

@@ -13,6 +13,8 @@
 //! - [`verdict`]: expectation against observation
 //! - [`trials`]: all of it as trials with names
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
 pub mod case;
 pub mod front_end;
 pub mod generate;

@@ -183,3 +183,6 @@ impl Drop for Scene {
         self.cues.finish();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use wasmrt_model::{Capabilities, EngineName, Feature, Tier};
 use wasmrt_runtime::{Runtime, RuntimeConfig};
 
-/// Names, separated by commas, of what must not be lacking: `wasmedge`, `wasmtime`, `wasmer`, `guests`, `cli`, `root`.
+/// Names, separated by commas, of what must not be lacking: `wasmedge`, `wasmtime`, `wasmer`, `guests`, `forks`, `cli`, `root`.
 pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
 
 /// An engine and a way of running.

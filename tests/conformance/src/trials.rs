@@ -89,7 +89,7 @@ fn lacking(case: &Case, front_end: FrontEnd, pairs: &[Pair]) -> Result<Option<La
     let machine = machine_lacks(&case.header.requires).map_err(|complaint| format!("{}: {complaint}", case.name))?;
     Ok(machine
         .map(|name| Lacking { name, why: format!("the case needs it: {}", case.header.about) })
-        .or_else(|| case.guest.missing().map(|why| Lacking { name: "guests", why }))
+        .or_else(|| case.guest.missing().map(|why| Lacking { name: case.guest.kind(), why }))
         .or_else(|| front_end.missing().map(|why| Lacking { name: "cli", why }))
         .or_else(|| pairs.iter().find_map(|pair| pair.missing().map(|why| Lacking { name: name_of(pair), why }))))
 }
