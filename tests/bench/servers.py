@@ -1,4 +1,5 @@
-"""HTTP servers over WasmEdge's sockets: requests per second and tail latency beside the wasmedge CLI, and what an idle connection costs.
+"""HTTP servers, over WasmEdge's sockets and as components: requests per second and tail latency beside the wasmedge CLI and `wasmtime serve`,
+and what an idle connection costs.
 
 Each server gets the same load in turn, several times; what counts is the best of each, since a neighbour on the machine only ever takes away.
 """
@@ -15,9 +16,10 @@ import subprocess
 import sys
 import time
 
-from measure import CLI, GUESTS, judged, room
+from measure import CLI, GUESTS, judged, room, wasmtime_cli
 
 GUEST = str(GUESTS / "rust" / "http-server.wasm")
+COMPONENT = str(GUESTS / "rust" / "component-http.wasm")
 TARGET = 1.0
 IDLE = 1000
 PATIENCE = 180
@@ -67,8 +69,8 @@ def load(wrk, port, path, connections, seconds):
     return rate, float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def servers(scratch):
-    """Name, and a function from a port to a command."""
+def over_sockets(scratch):
+    """Servers that open their own sockets: name, and a function from a port to a command. The last one is the peer."""
 
     def ours(engine, *more):
         flags = [CLI, "--quiet", "--engine", engine, *more, "--max-sockets", "2000", "--max-files", "2100", "--backlog", "1000"]
@@ -84,13 +86,45 @@ def servers(scratch):
     return found
 
 
+def components():
+    """Servers that answer with a component, an instance for each request. The last one is the peer."""
+    wasmtime = wasmtime_cli()
+    return [
+        ("wasm-run serve", lambda port: [CLI, "serve", "--access-log", "off", "--addr", f"127.0.0.1:{port}", COMPONENT]),
+        ("wasmtime serve", lambda port: [wasmtime, "serve", "--addr", f"127.0.0.1:{port}", COMPONENT]),
+    ]
+
+
+def compared(wrk, contenders, options, env):
+    """Puts the same load on each of them, and prints. Gives whether a target was missed."""
+    missed = False
+    for path in ("/health", "/bytes/10000"):
+        best = {}
+        for _ in range(options.runs):
+            for name, command in contenders:
+                port = free_port()
+                with serving(command(port), env, port):
+                    rate, tail = load(wrk, port, path, options.connections, options.seconds)
+                known = best.get(name, (0, float("inf")))
+                best[name] = (max(rate, known[0]), min(tail, known[1]))
+        peer = contenders[-1][0] if len(contenders) > 1 else None
+        for name, (rate, tail) in best.items():
+            line = f"{path:14} {name:24} {rate:10.0f} requests/s   p99 {tail:8.2f} ms"
+            if peer and name != peer:
+                met = rate / best[peer][0] >= TARGET
+                missed |= not met
+                line += f"   ratio {rate / best[peer][0]:5.2f}" + judged(f">= {TARGET:.1f}", met)
+            print(line, flush=True)
+    return missed
+
+
 def resident(pid):
     """Resident private bytes of a process and its children."""
     total = 0
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
     for one in [str(pid), *children]:
         with contextlib.suppress(OSError), open(f"/proc/{one}/smaps_rollup") as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith(("Private_", "Pss_Dirty")) and "Private" in line)
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
     return total * 1024
 
 
@@ -115,27 +149,11 @@ def main():
     options = parser.parse_args()
     wrk = shutil.which("wrk") or sys.exit("wrk is missing (Debian package wrk)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    missed = False
     with room() as (scratch, env):
-        contenders = servers(scratch)
-        for path in ("/health", "/bytes/10000"):
-            best = {}
-            for _ in range(options.runs):
-                for name, command in contenders:
-                    port = free_port()
-                    with serving(command(port), env, port):
-                        rate, tail = load(wrk, port, path, options.connections, options.seconds)
-                    known = best.get(name, (0, float("inf")))
-                    best[name] = (max(rate, known[0]), min(tail, known[1]))
-            peer = best.get("wasmedge AOT")
-            for name, (rate, tail) in best.items():
-                line = f"{path:14} {name:24} {rate:10.0f} requests/s   p99 {tail:8.2f} ms"
-                if peer and name != "wasmedge AOT":
-                    met = rate / peer[0] >= TARGET
-                    missed |= not met
-                    line += f"   ratio {rate / peer[0]:5.2f}" + judged(f">= {TARGET:.1f}", met)
-                print(line, flush=True)
-        for name, command in contenders:
+        sockets = over_sockets(scratch)
+        missed = compared(wrk, sockets, options, env)
+        missed |= compared(wrk, components(), options, env)
+        for name, command in sockets:
             print(f"{name:24} {idle_cost(command, env) / 1024:8.2f} KiB for each of {IDLE} idle connections", flush=True)
     return missed
 

@@ -49,9 +49,7 @@ pub(crate) fn open(preopens: &[Preopen], host_root: HostRoot, builder: &mut Prev
     for preopen in preopens {
         let metadata = fs::metadata(&preopen.host).map_err(|error| failed(preopen, error))?;
         if metadata.is_dir() {
-            if host_root == HostRoot::Refuse {
-                refuse_root(preopen, &metadata)?;
-            }
+            check_root(preopen, &metadata, host_root)?;
             builder.preopen(&preopen.host, &preopen.guest, preopen.access).map_err(|error| failed(preopen, error))?;
             opened.shown.push(Shown::Directory { guest: preopen.guest.clone() });
         } else if metadata.is_file() {
@@ -85,9 +83,7 @@ pub fn check_directories(preopens: &[Preopen], host_root: HostRoot) -> Result<()
     for preopen in preopens {
         let metadata = fs::metadata(&preopen.host).map_err(|error| failed(preopen, error))?;
         if metadata.is_dir() {
-            if host_root == HostRoot::Refuse {
-                refuse_root(preopen, &metadata)?;
-            }
+            check_root(preopen, &metadata, host_root)?;
         } else if metadata.is_file() {
             let message = format!("'{}' is a file, and components are given directories only", preopen.host.display());
             return Err(Error::new(ErrorKind::Unsupported, message)
@@ -169,7 +165,10 @@ fn refuse_shared_directories(preopens: &[Preopen], opened: &Preopens) -> Result<
     Ok(())
 }
 
-fn refuse_root(preopen: &Preopen, metadata: &fs::Metadata) -> Result<()> {
+fn check_root(preopen: &Preopen, metadata: &fs::Metadata, host_root: HostRoot) -> Result<()> {
+    if host_root == HostRoot::Allow {
+        return Ok(());
+    }
     let root = fs::metadata("/").map_err(|error| failed(preopen, error))?;
     if (root.dev(), root.ino()) == (metadata.dev(), metadata.ino()) {
         return Err(refused(preopen, "it is the root directory of the host")
