@@ -91,7 +91,7 @@ def components():
     wasmtime = wasmtime_cli()
     return [
         ("wasm-run serve", lambda port: [CLI, "serve", "--access-log", "off", "--addr", f"127.0.0.1:{port}", COMPONENT]),
-        ("wasmtime serve", lambda port: [wasmtime, "serve", "--addr", f"127.0.0.1:{port}", COMPONENT]),
+        ("wasmtime serve", lambda port: [wasmtime, "serve", "-S", "cli", "--addr", f"127.0.0.1:{port}", COMPONENT]),
     ]
 
 
