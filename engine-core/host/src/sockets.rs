@@ -43,6 +43,14 @@ impl Family {
     pub(crate) fn of(address: SocketAddr) -> Self {
         if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
+
+    /// Any address and any port.
+    pub(crate) fn unspecified(self) -> SocketAddr {
+        match self {
+            Self::V4 => SocketAddr::from(([0; 4], 0)),
+            Self::V6 => SocketAddr::from(([0u16; 8], 0)),
+        }
+    }
 }
 
 /// How far a socket has come.
@@ -170,13 +178,19 @@ impl Sockets {
         key
     }
 
-    /// Adds a socket, if there may be another one.
-    fn add(&mut self, socket: Socket) -> Answer<u32> {
+    /// Whether there may be another socket.
+    fn check_room(&self) -> Answer {
         let count = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
         match self.limit.bound() {
             Some(limit) if count >= limit.0 => Err(Errno::NFILE.into()),
-            _ => Ok(self.insert(socket)),
+            _ => Ok(()),
         }
+    }
+
+    /// Adds a socket, if there may be another one.
+    fn add(&mut self, socket: Socket) -> Answer<u32> {
+        self.check_room()?;
+        Ok(self.insert(socket))
     }
 
     pub(crate) fn get(&self, key: u32) -> Answer<&Socket> {
@@ -304,10 +318,7 @@ impl Sockets {
         let socket = self.get(key)?;
         let State::Listening(fd) = &socket.state else { return Err(Errno::INVAL.into()) };
         // Nobody is taken from the queue whom there is no room for.
-        let count = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
-        if self.limit.bound().is_some_and(|limit| count >= limit.0) {
-            return Err(Errno::NFILE.into());
-        }
+        self.check_room()?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accepted = socket.until_ready(PollFlags::IN, around.waiter, || rustix::net::accept_with(fd, flags))?;
         let mut accepted = Socket::new(socket.family, Protocol::Tcp, State::Connected(accepted));
@@ -330,10 +341,7 @@ impl Sockets {
                 socket.finish_connecting(around.waiter)
             }
             (State::Fresh, Protocol::Udp) => {
-                let any = match peer {
-                    SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
-                    SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
-                };
+                let any = socket.family.unspecified();
                 let (fd, id) = self.network(|| format!("connect={peer}/udp"))?.datagrams(any).map_err(stop)?;
                 self.get_mut(key)?.state = State::Datagrams { fd, id, connected: false };
                 self.connect_datagrams(key, id, peer)

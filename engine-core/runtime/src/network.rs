@@ -6,7 +6,7 @@
 use crate::process::{self, ChildProcess};
 use crate::worker::report::Report;
 use crate::worker::{self, WorkerSetup, above_standard_streams};
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{SocketType, sockopt};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,13 +129,7 @@ impl GuestNetwork {
 impl BrokerProcess {
     fn start(policy: &NetworkPolicy, published: &[Bound]) -> Result<Self> {
         let failed = |source| Error::io("cannot prepare the process that opens sockets", source);
-        let (ours, theirs) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            rustix::net::SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(|errno| failed(errno.into()))?;
+        let (ours, theirs) = Broker::pair().map_err(failed)?;
         let guest_end = above_standard_streams(ours.as_fd()).map_err(failed)?;
         let theirs = above_standard_streams(theirs.as_fd()).map_err(failed)?;
         drop(ours);

@@ -109,15 +109,11 @@ impl Sockets {
     fn name(&self, function: Function, key: u32) -> Answer<SocketAddr> {
         let socket = self.get(key)?;
         let local = matches!(function, Function::SockGetlocaladdr | Function::SockGetlocaladdrV2);
-        let nowhere = match socket.family {
-            Family::V4 => SocketAddr::from(([0; 4], 0)),
-            Family::V6 => SocketAddr::from(([0u16; 8], 0)),
-        };
         if local && let Some(address) = socket.local {
             return Ok(address);
         }
         let Some(fd) = socket.fd() else {
-            return if local { Ok(nowhere) } else { Err(Errno::NOTCONN.into()) };
+            return if local { Ok(socket.family.unspecified()) } else { Err(Errno::NOTCONN.into()) };
         };
         let found = if local {
             Some(rustix::net::getsockname(fd).map_err(Errno::from_os)?)

@@ -169,10 +169,7 @@ impl Sockets {
     pub(super) fn bind_to_send(&mut self, key: u32) -> Answer {
         let socket = self.get(key)?;
         if matches!(socket.state, State::Fresh) && socket.protocol == Protocol::Udp {
-            let any = match socket.family {
-                Family::V4 => SocketAddr::from(([0; 4], 0)),
-                Family::V6 => SocketAddr::from(([0u16; 8], 0)),
-            };
+            let any = socket.family.unspecified();
             self.bind(key, any)?;
         }
         Ok(())
