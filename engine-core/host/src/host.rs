@@ -9,6 +9,7 @@ use crate::file_preopens::FileDirectory;
 use crate::listing::Listings;
 use crate::memory::{Scratch, aligned, buffers, first_buffer, range, read_u32, text, word, write_u32, write_u64};
 use crate::numbers::Numbers;
+use crate::poll::Room;
 use crate::preopens::{self, Preopens, Shown};
 use crate::preview1::{Abi, Function, Preview1, Preview1Builder};
 use crate::random::Source;
@@ -64,6 +65,7 @@ pub struct Host {
     memory_bytes: u64,
     pub(crate) counters: Box<dyn AsRef<Counters> + Send + Sync>,
     pub(crate) waiter: Waiter,
+    pub(crate) room: Room,
     pub(crate) scratch: Scratch,
     refusals: Refusals,
 }
@@ -148,6 +150,7 @@ impl Host {
             memory_bytes: 0,
             counters: resources.counters,
             waiter: Waiter { deadline: resources.deadline, cancel: resources.cancel },
+            room: Room::default(),
             scratch: Scratch::default(),
             refusals: Refusals::default(),
         })
@@ -253,9 +256,9 @@ impl Host {
 
     /// The functions that make sockets of nothing, or ask for names.
     fn on_sockets(&mut self, function: Function, memory: &mut [u8], args: &[u64]) -> Answer {
-        let words: Vec<u32> = args.iter().map(|arg| word(*arg)).collect();
+        let words = words(args);
         if function == Function::SockGetaddrinfo {
-            return self.sockets.resolve(memory, &words);
+            return self.sockets.resolve(memory, &words[..args.len()]);
         }
         aligned(memory, words[2], 4, 4)?;
         self.descriptors.check_room()?;
@@ -270,9 +273,9 @@ impl Host {
         let (flags, accepted_at) = match function {
             Function::SockAccept => (word(args[1]), word(args[2])),
             Function::SockAcceptV1 => (0, word(args[1])),
-            _ if function.name().starts_with("sock_") => {
-                let words: Vec<u32> = args[1..].iter().map(|arg| word(*arg)).collect();
-                return self.sockets.call(function, key, memory, &words, &around);
+            _ if function.is_of_sockets() => {
+                let words = words(&args[1..]);
+                return self.sockets.call(function, key, memory, &words[..args.len() - 1], &around);
             }
             _ => return self.sockets.call_preview1(function, abi, key, memory, args, &around),
         };
@@ -302,7 +305,7 @@ impl Host {
     ) -> Answer {
         match (function, descriptor) {
             (_, Descriptor::Socket) => self.on_socket(function, abi, memory, args),
-            _ if function.name().starts_with("sock_") => Err(Errno::NOTSOCK.into()),
+            _ if function.is_of_sockets() => Err(Errno::NOTSOCK.into()),
             (Function::FdRead, Descriptor::Stream(stream)) => self.read_stream(stream, memory, args),
             (Function::FdWrite, Descriptor::Stream(stream)) => self.write_stream(stream, memory, args),
             (Function::FdFdstatGet, Descriptor::Stream(stream)) => self.stream_status(stream, memory, args),
@@ -390,7 +393,7 @@ impl Host {
         let why = match (errno, function) {
             (Errno::PERM, _) => "outside of the preopen, or it is read-only",
             (Errno::ROFS, _) => "only preopened files exist there",
-            (Errno::NFILE, _) if function.name().starts_with("sock_") => "open_sockets or open_files is reached",
+            (Errno::NFILE, _) if function.is_of_sockets() => "open_sockets or open_files is reached",
             (Errno::NFILE, _) => "open_files is reached",
             (Errno::NOTSUP, Function::ProcRaise) => "there are no signals",
             _ => return,
@@ -441,6 +444,13 @@ impl HostFunctions for Host {
         }
         Ok(())
     }
+}
+
+/// Arguments that are all 32 bits wide.
+fn words(args: &[u64]) -> [u32; MAX_ARGS] {
+    let mut words = [0; MAX_ARGS];
+    words.iter_mut().zip(args).for_each(|(word, arg)| *word = self::word(*arg));
+    words
 }
 
 fn function(import: &ImportedFunction) -> Result<(Function, Abi)> {

@@ -3,7 +3,11 @@
 //! A bad pointer ends the guest with the same trap on every engine. What the bytes mean is the callers' business.
 
 use crate::errno::{Answer, Errno, Stop};
+use smallvec::SmallVec;
 use std::ops::Range;
+
+/// Where a guest's buffers lie. Most calls have one or two.
+pub(crate) type Buffers = SmallVec<[Range<usize>; 4]>;
 
 /// More buffers than this in one call are refused: a larger list makes the host work, and moves nothing faster.
 const MAX_BUFFERS: u32 = 1 << 16;
@@ -83,7 +87,7 @@ pub(crate) fn element(base: u32, index: u32, size: u32) -> Answer<u32> {
 }
 
 /// The buffers of a list of (pointer, length) pairs, all of them inside the memory.
-pub(crate) fn buffers(memory: &[u8], list: u32, count: u32) -> Answer<Vec<Range<usize>>> {
+pub(crate) fn buffers(memory: &[u8], list: u32, count: u32) -> Answer<Buffers> {
     check_count(count)?;
     (0..count).map(|index| buffer(memory, list, index)).collect()
 }

@@ -4,12 +4,13 @@
 
 use crate::clock::Id;
 use crate::descriptors::Descriptor;
-use crate::errno::{Answer, Errno};
+use crate::errno::{Answer, Errno, Stop};
 use crate::host::Host;
 use crate::memory::{aligned, element, read_u8, read_u16, read_u32, read_u64, word, write_u32};
 use crate::preview1::Abi;
 use crate::streams::{Readiness, Stream};
 use rustix::event::PollFlags;
+use rustix::net::RecvFlags;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,20 @@ impl Subscription {
 /// What has happened to one of them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Happened {
+    error: u16,
     bytes: u64,
     flags: u16,
+}
+
+impl Happened {
+    /// So many bytes can go, or come.
+    fn ready(bytes: u64) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    fn hung_up() -> Self {
+        Self { flags: HANGUP, ..Self::default() }
+    }
 }
 
 /// A subscription as far as it is known before waiting.
@@ -107,6 +120,7 @@ impl Host {
                 let event = &mut memory[event];
                 event.fill(0);
                 event[0..8].copy_from_slice(&user_data.to_le_bytes());
+                event[8..10].copy_from_slice(&happened.error.to_le_bytes());
                 event[10] = subscription.event_type();
                 event[16..24].copy_from_slice(&happened.bytes.to_le_bytes());
                 event[24..26].copy_from_slice(&happened.flags.to_le_bytes());
@@ -132,8 +146,8 @@ impl Host {
                     shortest = Some(shortest.map_or(rest, |least| least.min(rest)));
                     Pending::At { rest, at: start.checked_add(Duration::from_nanos(rest)) }
                 }
-                Subscription::Read { fd } => self.pending_read(fd)?,
-                Subscription::Write { fd } => self.pending_write(fd)?,
+                Subscription::Read { fd } => on_its_own(self.pending_read(fd))?,
+                Subscription::Write { fd } => on_its_own(self.pending_write(fd))?,
             });
         }
         let descriptors: Vec<(usize, BorrowedFd<'_>, PollFlags)> = pending
@@ -167,10 +181,13 @@ impl Host {
             if !flags.is_empty() {
                 happened[*index] = Some(match subscriptions[*index].1 {
                     Subscription::Read { .. } if flags.contains(PollFlags::IN) => {
-                        Happened { bytes: readable(*fd), flags: 0 }
+                        Happened::ready(match pending[*index] {
+                            Pending::Socket(..) => self.room.receivable(*fd),
+                            _ => readable(*fd),
+                        })
                     }
-                    _ if flags.intersects(PollFlags::HUP | PollFlags::ERR) => Happened { bytes: 0, flags: HANGUP },
-                    _ => Happened { bytes: 1, flags: 0 },
+                    _ if flags.intersects(PollFlags::HUP | PollFlags::ERR) => Happened::hung_up(),
+                    _ => Happened::ready(1),
                 });
             }
         }
@@ -198,11 +215,11 @@ impl Host {
         match self.descriptors.get(key)? {
             Descriptor::Stream(Stream::Stdin) => Ok(match self.streams.readiness(Stream::Stdin) {
                 Readiness::When(_) => Pending::Stream(Stream::Stdin, PollFlags::IN),
-                Readiness::Always => Pending::Now(Happened { bytes: self.streams.readable(), flags: 0 }),
+                Readiness::Always => Pending::Now(Happened::ready(self.streams.readable())),
             }),
             Descriptor::File(_) => {
                 let bytes = self.file_size(key)?.saturating_sub(self.file_position(key)?);
-                Ok(Pending::Now(Happened { bytes, flags: if bytes == 0 { HANGUP } else { 0 } }))
+                Ok(Pending::Now(if bytes == 0 { Happened::hung_up() } else { Happened::ready(bytes) }))
             }
             Descriptor::Socket => self.pending_socket(key, PollFlags::IN),
             _ => Err(Errno::BADF.into()),
@@ -215,10 +232,10 @@ impl Host {
             Descriptor::Stream(stream @ (Stream::Stdout | Stream::Stderr)) => {
                 Ok(match self.streams.readiness(stream) {
                     Readiness::When(_) => Pending::Stream(stream, PollFlags::OUT),
-                    Readiness::Always => Pending::Now(Happened { bytes: 1, flags: 0 }),
+                    Readiness::Always => Pending::Now(Happened::ready(1)),
                 })
             }
-            Descriptor::File(_) => Ok(Pending::Now(Happened { bytes: 1, flags: 0 })),
+            Descriptor::File(_) => Ok(Pending::Now(Happened::ready(1))),
             Descriptor::Socket => self.pending_socket(key, PollFlags::OUT),
             _ => Err(Errno::BADF.into()),
         }
@@ -228,12 +245,41 @@ impl Host {
     fn pending_socket(&self, key: u32, flags: PollFlags) -> Answer<Pending> {
         Ok(match self.sockets.get(key)?.fd() {
             Some(_) => Pending::Socket(key, flags),
-            None => Pending::Now(Happened { bytes: 0, flags: HANGUP }),
+            None => Pending::Now(Happened::hung_up()),
         })
     }
 }
 
-/// How many bytes can be read at once; at least 1, which may turn out to be the end or a connection.
+/// What is wrong with one descriptor is an event of its own: the others are waited for all the same, and have happened or not.
+fn on_its_own(pending: Answer<Pending>) -> Answer<Pending> {
+    match pending {
+        Err(Stop::Errno(errno)) => Ok(Pending::Now(Happened { error: errno.0, ..Happened::default() })),
+        other => other,
+    }
+}
+
+/// Room that the system wants to be shown before it says how much there is to receive.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Vec<u8>);
+
+impl Room {
+    /// The most that a guest is told it can receive at once.
+    const BYTES: usize = 1 << 20;
+
+    /// How many bytes a socket has; at least 1, which may turn out to be the end or a connection.
+    ///
+    /// The system copies nothing of a connection to tell. It is no call whose arguments the worker's wall has to look at, as `ioctl` is.
+    fn receivable(&mut self, fd: BorrowedFd<'_>) -> u64 {
+        if self.0.is_empty() {
+            self.0 = vec![0; Self::BYTES];
+        }
+        let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+        let length = rustix::net::recv(fd, &mut self.0[..], flags).map_or(0, |(_, length)| length);
+        u64::try_from(length).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// How many bytes can be read at once; at least 1, which may turn out to be the end.
 fn readable(fd: BorrowedFd<'_>) -> u64 {
     rustix::io::ioctl_fionread(fd).unwrap_or_default().max(1)
 }

@@ -81,7 +81,7 @@ macro_rules! inner_call {
 macro_rules! functions {
     ($($variant:ident $name:ident($($param:ident)*) $way:ident;)*) => {
         /// A function of WASI.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
         pub(crate) enum Function { $($variant,)* }
 
         impl Function {
@@ -193,6 +193,11 @@ functions! {
 }
 
 impl Function {
+    /// Whether it is one of those that are about sockets alone, which are the last of the table.
+    pub(crate) fn is_of_sockets(self) -> bool {
+        self >= Self::SockAccept
+    }
+
     /// The functions of this name, as far as this ABI has them: one, or the forms of one that WasmEdge tells apart by their signatures.
     pub(crate) fn of_name(abi: Abi, name: &str) -> impl Iterator<Item = Self> {
         // WasmEdge's newer forms have names of their own as well.

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     EngineUnavailable,
     /// Compiling took longer, or more memory, than allowed, or the compiler crashed.
     CompileFailed,
+    /// Another program has the address that is to be listened at.
+    AddressInUse,
     /// The caller ended it.
     Cancelled,
     /// wasmrt itself, or the machine below it, failed.
@@ -59,6 +61,7 @@ impl ErrorKind {
             Self::Denied => "denied",
             Self::EngineUnavailable => "engine-unavailable",
             Self::CompileFailed => "compile-failed",
+            Self::AddressInUse => "address-in-use",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -116,6 +119,8 @@ impl Error {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 ErrorKind::PermissionDenied
             }
+            std::io::ErrorKind::AddrInUse => ErrorKind::AddressInUse,
+            std::io::ErrorKind::AddrNotAvailable => ErrorKind::InvalidInput,
             _ => ErrorKind::Internal,
         };
         Self::new(kind, message).with_source(source)

@@ -4,7 +4,7 @@
 
 use super::{Around, Family, Receive, Sockets, address};
 use crate::errno::{Answer, Errno};
-use crate::memory::{aligned, buffers, range, write_u32};
+use crate::memory::{Buffers, aligned, buffers, range, write_u32};
 use crate::preview1::Function;
 use rustix::net::Shutdown;
 use std::net::SocketAddr;
@@ -235,8 +235,8 @@ impl Sockets {
     }
 }
 
-fn filled(mut buffers: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    buffers.retain(|buffer| !buffer.is_empty());
+fn filled(mut buffers: Buffers) -> Buffers {
+    buffers.retain(|buffer| buffer.start < buffer.end);
     buffers
 }
 

@@ -32,7 +32,7 @@ impl Sockets {
                 let length_at = word(args[3]);
                 aligned(memory, length_at, 4, 4)?;
                 let mut buffers = buffers(memory, word(args[1]), word(args[2]))?;
-                buffers.retain(|buffer| !buffer.is_empty());
+                buffers.retain(|buffer| buffer.start < buffer.end);
                 let room: usize = buffers.iter().map(std::ops::Range::len).sum();
                 let (length, _) = self.receive_scattered(key, memory, &buffers, Receive::default(), around)?;
                 write_u32(memory, length_at, u32::try_from(length.min(room)).unwrap_or(u32::MAX))
