@@ -98,10 +98,10 @@ pub(crate) struct GrantArgs {
     /// Standard error: inherit, null or a file that is created or emptied
     #[arg(long, value_name = "FILE|null|inherit", value_parser = values::output(), value_hint = ValueHint::FilePath)]
     pub(crate) stderr: Option<Output>,
-    /// Allow something on the network: connect=HOST:PORT, listen=ADDRESS:PORT or resolve=NAME
+    /// Allow something on the network: connect=HOST:PORT, listen=ADDRESS[:PORT] or resolve=NAME
     ///
     /// The network is closed otherwise. A rule is connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS],
-    /// listen=ADDRESS:PORT or resolve=NAME, the first three with /tcp or /udp behind them if only that is meant. Loopback, link-local and
+    /// listen=ADDRESS[:PORT] or resolve=NAME, the first three with /tcp or /udp behind them if only that is meant. Loopback, link-local and
     /// cloud metadata addresses need a rule of their own; '*' and names do not cover them.
     #[arg(long, value_name = "RULE")]
     pub(crate) net: Vec<NetworkRule>,

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The rules; none means that every socket operation is refused.
@@ -74,12 +74,12 @@ pub enum NetworkRule {
         /// The only protocol; None means either.
         protocol: Option<Protocol>,
     },
-    /// Accepting connections or datagrams at exactly this address and port.
+    /// Accepting connections or datagrams there.
     Listen {
-        /// The local address.
-        address: IpAddr,
-        /// The local port; 0 lets the system choose.
-        port: u16,
+        /// Exactly this local address; None means any.
+        address: Option<IpAddr>,
+        /// The local ports. 0 is one that the system chooses.
+        ports: PortRange,
         /// The only protocol; None means either.
         protocol: Option<Protocol>,
     },
@@ -127,7 +127,7 @@ impl PortRange {
     }
 }
 
-const FORM: &str = "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS:PORT or resolve=NAME, \
+const FORM: &str = "connect=HOST[:PORT|:FIRST-LAST], connect=ADDRESS/PREFIX[:PORTS], listen=ADDRESS[:PORT|:FIRST-LAST] or resolve=NAME, \
                     the first three with /tcp or /udp behind them if only that is meant";
 
 impl FromStr for NetworkRule {
@@ -141,23 +141,20 @@ impl FromStr for NetworkRule {
         let (verb, operand) = text.split_once('=').ok_or_else(|| wrong("there is no '='"))?;
         match verb {
             "connect" => {
-                let (operand, protocol) = split_protocol(operand);
-                let (host, ports) =
-                    split_port(operand).ok_or_else(|| wrong("the brackets of an IPv6 address do not match"))?;
+                let (host, ports, protocol) = split_operand(operand).map_err(wrong)?;
                 let host =
                     parse_host(host).ok_or_else(|| wrong("the host is neither a name, an address nor a network"))?;
-                let ports = match ports {
-                    None => PortRange::ALL,
-                    Some(ports) => {
-                        parse_ports(ports).ok_or_else(|| wrong("the ports are neither PORT nor FIRST-LAST"))?
-                    }
-                };
                 Ok(Self::Connect { host, ports, protocol })
             }
             "listen" => {
-                let (operand, protocol) = split_protocol(operand);
-                let address: SocketAddr = operand.parse().map_err(|_| wrong("this is no ADDRESS:PORT"))?;
-                Ok(Self::Listen { address: address.ip(), port: address.port(), protocol })
+                let (address, ports, protocol) = split_operand(operand).map_err(wrong)?;
+                let address = match address {
+                    "*" => None,
+                    address => {
+                        Some(address.parse().map_err(|_| wrong("the address is none of this machine's, nor *"))?)
+                    }
+                };
+                Ok(Self::Listen { address, ports, protocol })
             }
             "resolve" if operand == "*" => Ok(Self::Resolve { name: None }),
             "resolve" if is_name(operand) => Ok(Self::Resolve { name: Some(operand.to_ascii_lowercase()) }),
@@ -165,6 +162,17 @@ impl FromStr for NetworkRule {
             _ => Err(wrong(&format!("'{verb}' is neither connect, listen nor resolve"))),
         }
     }
+}
+
+/// What stands before the ports, the ports, and the protocol.
+fn split_operand(text: &str) -> Result<(&str, PortRange, Option<Protocol>), &'static str> {
+    let (text, protocol) = split_protocol(text);
+    let (host, ports) = split_port(text).ok_or("the brackets of an IPv6 address do not match")?;
+    let ports = match ports {
+        None => PortRange::ALL,
+        Some(ports) => parse_ports(ports).ok_or("the ports are neither PORT nor FIRST-LAST")?,
+    };
+    Ok((host, ports, protocol))
 }
 
 /// Takes the protocol off the end.
@@ -238,19 +246,28 @@ impl fmt::Display for NetworkRule {
                     HostPattern::Network { address: IpAddr::V4(v4), prefix } => write!(f, "{v4}/{prefix}")?,
                     HostPattern::Network { address: IpAddr::V6(v6), prefix } => write!(f, "[{v6}/{prefix}]")?,
                 }
-                match *ports {
-                    PortRange::ALL => {}
-                    PortRange { first, last } if first == last => write!(f, ":{first}")?,
-                    PortRange { first, last } => write!(f, ":{first}-{last}")?,
-                }
+                write_ports(f, *ports)?;
                 write_protocol(f, *protocol)
             }
-            Self::Listen { address, port, protocol } => {
-                write!(f, "listen={}", SocketAddr::new(*address, *port))?;
+            Self::Listen { address, ports, protocol } => {
+                match address {
+                    None => f.write_str("listen=*")?,
+                    Some(IpAddr::V4(v4)) => write!(f, "listen={v4}")?,
+                    Some(IpAddr::V6(v6)) => write!(f, "listen=[{v6}]")?,
+                }
+                write_ports(f, *ports)?;
                 write_protocol(f, *protocol)
             }
             Self::Resolve { name } => write!(f, "resolve={}", name.as_deref().unwrap_or("*")),
         }
+    }
+}
+
+fn write_ports(f: &mut fmt::Formatter<'_>, ports: PortRange) -> fmt::Result {
+    match ports {
+        PortRange::ALL => Ok(()),
+        PortRange { first, last } if first == last => write!(f, ":{first}"),
+        PortRange { first, last } => write!(f, ":{first}-{last}"),
     }
 }
 

@@ -163,12 +163,14 @@ impl NetworkPolicy {
         self.allow.iter().any(|rule| matches!(rule, NetworkRule::Connect { protocol: only, .. } if only.is_none_or(|only| only == protocol)))
     }
 
-    /// Whether the guest may listen here. A rule for port 0 means a port that the system chooses, and no other.
+    /// Whether the guest may listen here. Port 0 is one that the system chooses, and has to be allowed as such.
     #[must_use]
     pub fn allows_listen(&self, local: SocketAddr, protocol: Protocol) -> bool {
         self.allow.iter().any(|rule| match rule {
-            NetworkRule::Listen { address, port, protocol: only } => {
-                *port == local.port() && *address == local.ip() && only.is_none_or(|only| only == protocol)
+            NetworkRule::Listen { address, ports, protocol: only } => {
+                ports.contains(local.port())
+                    && address.is_none_or(|address| address == local.ip())
+                    && only.is_none_or(|only| only == protocol)
             }
             _ => false,
         })

@@ -15,6 +15,10 @@ fn rules_read_back_as_they_are_printed() {
         "connect=[fe80::/10]",
         "listen=0.0.0.0:8080",
         "listen=[::]:0",
+        "listen=127.0.0.1",
+        "listen=*",
+        "listen=*:8000-8100/tcp",
+        "listen=[::1]:1-9",
         "resolve=*",
         "resolve=example.com",
     ] {
@@ -38,6 +42,8 @@ fn wrong_rules_are_quoted() {
         "connect=1.2.3.4:80/sctp",
         "listen=8080",
         "listen=host:80",
+        "listen=127.0.0.1:9-8",
+        "listen=127.0.0.0/8:80",
         "resolve=",
         "resolve=1.2.3.4",
         "connect=-host..x",
@@ -163,6 +169,24 @@ fn who_may_connect_to_a_name_may_ask_for_it() {
     assert!(policy.allows_resolve("other.org"));
     assert!(!policy.allows_resolve("example.com"));
     assert!(!policy.allows_resolve("xapi.example.com"));
+}
+
+#[test]
+fn listening_can_be_for_any_address_and_for_several_ports() {
+    let allows = |rule: &str, local: &str| policy(&[rule]).allows_listen(local.parse().unwrap(), Protocol::Tcp);
+    for (rule, local, allowed) in [
+        ("listen=*", "[::1]:0", true),
+        ("listen=*", "10.0.0.1:80", true),
+        ("listen=*:80-90", "0.0.0.0:90", true),
+        ("listen=*:80-90", "0.0.0.0:91", false),
+        ("listen=*:80-90", "0.0.0.0:0", false),
+        ("listen=*/udp", "0.0.0.0:80", false),
+        ("listen=127.0.0.1", "127.0.0.1:65535", true),
+        ("listen=127.0.0.1", "127.0.0.1:0", true),
+        ("listen=127.0.0.1", "127.0.0.2:80", false),
+    ] {
+        assert_eq!(allows(rule, local), allowed, "{rule} {local}");
+    }
 }
 
 #[test]
