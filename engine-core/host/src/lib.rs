@@ -31,5 +31,5 @@ pub use host::Host;
 pub use link::link;
 pub use preopens::check_directories;
 pub use random::FixedRandom;
-pub use refusals::Refusals;
+pub use refusals::{Refusals, quoted};
 pub use resources::{Blocking, Cancel, Counters, HostRoot, Listener, Resources};

@@ -4,9 +4,9 @@ use super::quota::{Bytes, OpenFiles};
 use super::streams::Standard;
 use super::sums::Sums;
 use super::{files::QuotaView, network};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use wasmrt_backend::PAGE_BYTES;
-use wasmrt_host::FixedRandom;
+use wasmrt_host::{FixedRandom, Refusals};
 use wasmrt_model::{Access, Error, ErrorKind, Preopen, Random, Result, RunPlan};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -16,9 +16,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What a guest may hold of the host at a time, beside files: streams, pollables, requests. One more is a trap.
 const MOST_RESOURCES: usize = 16 << 10;
-
-/// The most lines that are kept of what was refused.
-const MOST_REFUSALS: usize = 32;
 
 /// Whose time a call takes that the operating system makes wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub(super) struct State {
     written: Arc<Bytes>,
     open: OpenFiles,
     regular_files_only: bool,
-    refusals: Mutex<Vec<String>>,
+    refusals: Refusals,
 }
 
 impl WasiView for State {
@@ -64,15 +61,7 @@ impl State {
 
     /// What was refused.
     pub(super) fn refusals(&self) -> Vec<String> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Adds a line, if there is room and it is new.
-pub(super) fn note(refusals: &Mutex<Vec<String>>, line: String) {
-    let mut lines = refusals.lock().unwrap_or_else(PoisonError::into_inner);
-    if lines.len() < MOST_REFUSALS && !lines.contains(&line) {
-        lines.push(line);
+        self.refusals.lines()
     }
 }
 
@@ -108,7 +97,7 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
         open: OpenFiles::new(plan),
         regular_files_only: !inline,
-        refusals: Mutex::default(),
+        refusals: Refusals::default(),
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.sums);
