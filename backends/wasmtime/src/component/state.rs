@@ -1,9 +1,12 @@
 //! A component's store: WASI as the plan says, and what bounds it.
 
+use super::files::QuotaView;
+use super::http::Requests;
+use super::network::{self, GuestNetwork};
 use super::quota::{Bytes, OpenFiles};
+use super::sockets::SocketsView;
 use super::streams::Standard;
 use super::sums::Sums;
-use super::{files::QuotaView, network};
 use std::sync::Arc;
 use wasmrt_backend::PAGE_BYTES;
 use wasmrt_host::{FixedRandom, Refusals};
@@ -31,10 +34,11 @@ pub(super) struct State {
     ctx: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
-    outgoing: network::Connector,
+    network: GuestNetwork,
+    requests: Requests,
     pub(super) sums: Sums,
     written: Arc<Bytes>,
-    open: OpenFiles,
+    open: Arc<OpenFiles>,
     regular_files_only: bool,
     refusals: Refusals,
 }
@@ -47,7 +51,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.requests, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -57,6 +61,16 @@ impl State {
         let (written, open, refusals) = (Arc::clone(&self.written), &self.open, &self.refusals);
         let inner = WasiFilesystemCtxView { ctx: self.ctx.filesystem(), table: &mut self.table };
         QuotaView { inner, written, open, regular_files_only: self.regular_files_only, refusals }
+    }
+
+    /// The sockets.
+    pub(super) fn sockets(&mut self) -> SocketsView<'_> {
+        SocketsView { table: &mut self.table, network: self.network.network() }
+    }
+
+    /// What sockets and requests have in common.
+    pub(super) fn network(&self) -> &GuestNetwork {
+        &self.network
     }
 
     /// What was refused.
@@ -88,16 +102,19 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
     let mut table = ResourceTable::new();
     table.set_max_capacity(MOST_RESOURCES);
     let usage = streams.usage();
+    let (open, refusals) = (Arc::new(OpenFiles::new(plan)), Refusals::default());
+    let network = streams.network(plan, &open, refusals.clone());
     let state = State {
         ctx: builder.build(),
         table,
         http: WasiHttpCtx::new(),
-        outgoing: streams.connector(plan),
+        requests: Requests::new(Arc::clone(network.network())),
+        network,
         sums: Sums::new(plan, Arc::clone(usage)),
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
-        open: OpenFiles::new(plan),
+        open,
         regular_files_only: !inline,
-        refusals: Refusals::default(),
+        refusals,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.sums);

@@ -235,7 +235,10 @@ async fn run(work: Work, request: Request<Bounded>, sender: oneshot::Sender<Sent
     // Others on this thread get their turn at each tick, and so does the deadline.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    let ended = timeout_at(deadline, call(&server, &mut store, request, sender)).await;
+    let network = Arc::clone(store.data().network().network());
+    let called = network.until_over(call(&server, &mut store, request, sender));
+    let ended = timeout_at(deadline, called).await;
+    let _or_cut_off = timeout_at(deadline, store.data().network().last_writes()).await;
     let ending = match ended {
         Ok(Ok(())) => return failed_unless_sent(),
         Ok(Err(error)) => ending::of(error, &mut store),
