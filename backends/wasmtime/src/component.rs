@@ -3,6 +3,7 @@
 //! Owns the way from a [`RunPlan`] to a store, what a component may import, and how its calls end. Where bytes go is in `streams` and
 //! `files`, what it may take in `sums`, what it may reach in `network`, and how in `sockets` and `http`. Decides no policy: what the plan does not say is not there.
 
+mod body;
 mod ending;
 mod files;
 mod http;

@@ -78,6 +78,8 @@ pub struct ComponentResources {
     pub broker: Option<OwnedFd>,
     /// The ports that are published for it. It gets one when it binds the port.
     pub listeners: Vec<Listener>,
+    /// Certificates, in DER, of those by whom servers of outgoing https requests are vouched for.
+    pub trust: Vec<Vec<u8>>,
     /// Where usage is counted.
     pub usage: Arc<dyn UsageCounter>,
 }
@@ -86,7 +88,7 @@ impl ComponentResources {
     /// No streams.
     #[must_use]
     pub fn new(usage: Arc<dyn UsageCounter>) -> Self {
-        Self { stdin: None, stdout: None, stderr: None, broker: None, listeners: Vec::new(), usage }
+        Self { stdin: None, stdout: None, stderr: None, broker: None, listeners: Vec::new(), trust: Vec::new(), usage }
     }
 }
 
@@ -98,6 +100,7 @@ impl fmt::Debug for ComponentResources {
             .field("stderr", &self.stderr)
             .field("broker", &self.broker)
             .field("listeners", &self.listeners)
+            .field("trust", &self.trust.len())
             .finish_non_exhaustive()
     }
 }

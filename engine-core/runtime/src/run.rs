@@ -7,6 +7,7 @@ use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
+use crate::trust;
 use crate::worker::component::{self, ComponentWork};
 use crate::worker::confine::Guest;
 use crate::worker::guest::{self, Call, GuestWork};
@@ -156,6 +157,7 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                     Ok(given) => given,
                     Err(error) => return Report::failed(&error),
                 };
+                resources.trust = trust::of_machine(plan.network(), &info);
                 let work = ComponentWork {
                     guest: Guest::Component { sockets: network.is_open() },
                     engine: engine.as_ref(),

@@ -1,12 +1,10 @@
 //! Outgoing requests of `wasi:http`, over connections that another process opens under the rules.
 
+use super::body::{Look, Polled, Seen};
 use super::network::{Network, system};
 use super::quota::Place;
-use bytes::Bytes;
 use http::uri::Scheme;
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -22,8 +20,11 @@ use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 mod metered;
+mod tls;
 
 use metered::Metered;
+use tls::Spoken;
+pub(super) use tls::Trust;
 
 /// What a guest that sets no timeouts of its own waits for at most, for each of them.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
@@ -32,11 +33,12 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub(super) struct Requests {
     network: Arc<Network>,
+    trust: Arc<Trust>,
 }
 
 impl Requests {
-    pub(super) fn new(network: Arc<Network>) -> Self {
-        Self { network }
+    pub(super) fn new(network: Arc<Network>, trust: Arc<Trust>) -> Self {
+        Self { network, trust }
     }
 
     /// What a failure is to the guest.
@@ -72,6 +74,20 @@ impl Requests {
         Err(failed)
     }
 
+    /// The same, with a server that is whom the URL names where it is to be.
+    async fn open(&self, host: String, port: u16, secure: bool) -> Result<Spoken, HttpError> {
+        let stream = Metered::new(self.connect(host.clone(), port).await?, Arc::clone(&self.network));
+        if !secure {
+            return Ok(Spoken::Plain(stream));
+        }
+        if self.trust.is_empty() {
+            self.network.note_line(|| {
+                "outgoing request: this machine has no certificates by which a server could be known; SSL_CERT_FILE names a file of them".to_owned()
+            });
+        }
+        self.trust.connect(stream, host).await
+    }
+
     async fn connect_to(&self, peer: SocketAddr) -> Result<TcpStream, Failure> {
         let socket = self.network.start_connecting(peer).await?;
         let stream = TcpStream::from_std(socket.into()).map_err(|error| system(&error))?;
@@ -85,23 +101,19 @@ impl Requests {
 
     async fn send(self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Sent, HttpError> {
         let uri = request.uri();
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            return Err(HttpError::InternalError(Some(
-                "https is not offered: requests go out as http only".to_owned(),
-            )));
-        }
+        let usual_port = tls::port(uri.scheme()).ok_or(HttpError::HttpRequestUriInvalid)?;
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let authority = uri.authority().ok_or(HttpError::HttpRequestUriInvalid)?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(80);
+        let port = authority.port_u16().unwrap_or(usual_port);
         let timeout = |chosen: Option<Duration>| chosen.unwrap_or(USUAL_TIMEOUT);
         let connect_timeout = timeout(options.and_then(|options| options.connect_timeout));
         let first_byte = timeout(options.and_then(|options| options.first_byte_timeout));
         let between = timeout(options.and_then(|options| options.between_bytes_timeout));
-        let place = self.network.sockets.take().ok_or(HttpError::ConnectionLimitReached)?;
-        let stream = tokio::time::timeout(connect_timeout, self.connect(host, port))
+        let place = self.network.place("outgoing request").ok_or(HttpError::ConnectionLimitReached)?;
+        let stream = tokio::time::timeout(connect_timeout, self.open(host, port, secure))
             .await
             .map_err(|_| HttpError::ConnectionTimeout)??;
-        let stream = Metered::new(stream, Arc::clone(&self.network));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = Connected { task: tokio::spawn(connection), _place: place };
         // A server is told what comes after its name.
@@ -110,7 +122,7 @@ impl Requests {
         parts.uri = target.parse().map_err(|_| HttpError::HttpRequestUriInvalid)?;
         let sent = sender.send_request(http::Request::from_parts(parts, body));
         let response = tokio::time::timeout(first_byte, sent).await.map_err(|_| HttpError::ConnectionReadTimeout)??;
-        let response = response.map(|body| Paced::new(body, between).boxed_unsync());
+        let response = response.map(|body| Seen::new(body, Pace::new(between)).boxed_unsync());
         Ok((response, Box::new(connection)))
     }
 }
@@ -138,41 +150,26 @@ impl Drop for Connected {
     }
 }
 
-/// The body of a response, whose parts may not be further apart than this.
-struct Paced {
-    body: Incoming,
+/// Ends the body of a response whose parts are further apart than this.
+struct Pace {
     between: Duration,
     patience: Pin<Box<Sleep>>,
 }
 
-impl Paced {
-    fn new(body: Incoming, between: Duration) -> Self {
-        Self { body, between, patience: Box::pin(tokio::time::sleep(between)) }
+impl Pace {
+    fn new(between: Duration) -> Self {
+        Self { between, patience: Box::pin(tokio::time::sleep(between)) }
     }
 }
 
-impl Body for Paced {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+impl Look for Pace {
+    fn polled(&mut self, polled: Polled, context: &mut Context<'_>) -> Polled {
+        if polled.is_ready() {
             let next = tokio::time::Instant::now() + self.between;
             self.patience.as_mut().reset(next);
-            return Poll::Ready(frame.map(|frame| frame.map_err(HttpError::from)));
+            return polled;
         }
         self.patience.as_mut().poll(context).map(|()| Some(Err(HttpError::ConnectionReadTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -7,7 +7,7 @@ mod opener;
 mod traffic;
 
 use super::ending::Reached;
-use super::quota::{OpenFiles, OpenSockets};
+use super::quota::{OpenFiles, OpenSockets, Place};
 use super::watched::Watched;
 use futures::future::{Either, select};
 use opener::Opener;
@@ -100,7 +100,7 @@ impl GuestNetwork {
 pub(super) struct Network {
     opener: Opener,
     listeners: Arc<[Listener]>,
-    pub(super) sockets: OpenSockets,
+    sockets: OpenSockets,
     pub(super) traffic: Traffic,
     backlog: Limit<Count>,
     refusals: Refusals,
@@ -113,6 +113,17 @@ impl Network {
         if let Failure::Denied(why) = failure {
             self.refusals.add(|| format!("{what}: {why}"));
         }
+    }
+
+    /// Keeps a line for whoever wonders why the guest fails.
+    pub(super) fn note_line(&self, line: impl FnOnce() -> String) {
+        self.refusals.add(line);
+    }
+
+    /// A place for one more socket; None when the guest has all that it may.
+    pub(super) fn place(&self, what: &str) -> Option<Place> {
+        let place = self.sockets.take();
+        place.map_err(|limit| self.refusals.add(|| format!("{what}: {limit} is reached"))).ok()
     }
 
     /// The published port that a guest means which binds this.

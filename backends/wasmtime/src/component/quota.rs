@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmrt_model::component::UsageCounter;
-use wasmrt_model::{Error, ErrorKind, LimitKind, Result, RunPlan};
+use wasmrt_model::{Error, ErrorKind, LimitKind, RunPlan};
 
 /// The standard streams.
 const STREAMS: usize = 3;
@@ -91,14 +91,18 @@ impl OpenSockets {
         Self { most: most.map_or(usize::MAX, |most| usize::try_from(most.0).unwrap_or(usize::MAX)), files }
     }
 
-    /// A place for one more; None when there is no room.
-    pub(super) fn take(&self) -> Option<Place> {
-        let more = |open: usize| (open < self.most).then_some(open.saturating_add(1));
+    /// A place for one more.
+    ///
+    /// # Errors
+    /// The name of the limit that leaves no room.
+    pub(super) fn take(&self) -> Result<Place, &'static str> {
         if !self.files.has_room() {
-            return None;
+            return Err("open_files");
         }
-        self.files.sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Place(Arc::clone(&self.files)))
+        let more = |open: usize| (open < self.most).then_some(open.saturating_add(1));
+        let taken = self.files.sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map_err(|_| "open_sockets")?;
+        Ok(Place(Arc::clone(&self.files)))
     }
 }
 
@@ -120,7 +124,7 @@ fn at_start(plan: &RunPlan) -> usize {
 }
 
 /// Refuses a plan that opens more than it allows.
-pub(super) fn check_open_files(plan: &RunPlan) -> Result<()> {
+pub(super) fn check_open_files(plan: &RunPlan) -> wasmrt_model::Result<()> {
     if at_start(plan) <= most(plan) {
         return Ok(());
     }

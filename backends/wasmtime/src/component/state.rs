@@ -108,7 +108,7 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
         ctx: builder.build(),
         table,
         http: WasiHttpCtx::new(),
-        requests: Requests::new(Arc::clone(network.network())),
+        requests: Requests::new(Arc::clone(network.network()), Arc::clone(streams.trust())),
         network,
         sums: Sums::new(plan, Arc::clone(usage)),
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),

@@ -3,6 +3,7 @@
 //! Descriptors are shared with others and stay as they are: whether one can be used now is asked with poll, and the reactor only
 //! says when to ask again.
 
+use super::http::Trust;
 use super::network::{GuestNetwork, Wire};
 use super::quota::{Bytes as Quota, OpenFiles};
 use super::state::Place;
@@ -32,6 +33,7 @@ const READ_BYTES: usize = 64 << 10;
 /// The three streams, and the way to the network, as all guests of a process share them.
 pub(super) struct Standard {
     wire: Wire,
+    trust: Arc<Trust>,
     stdin: Arc<Channel>,
     stdout: Arc<Channel>,
     stderr: Arc<Channel>,
@@ -41,8 +43,9 @@ pub(super) struct Standard {
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
     pub(super) fn new(resources: ComponentResources, place: Place) -> Self {
-        let ComponentResources { stdin, stdout, stderr, broker, listeners, usage, .. } = resources;
+        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, usage, .. } = resources;
         Self {
+            trust: Arc::new(Trust::new(trust)),
             wire: Wire::new(broker, listeners, place == Place::Server),
             stdin: Arc::new(Channel::new(stdin, Interest::READABLE)),
             stdout: Arc::new(Channel::new(stdout, Interest::WRITABLE)),
@@ -58,6 +61,11 @@ impl Standard {
     /// The network of one guest.
     pub(super) fn network(&self, plan: &RunPlan, files: &Arc<OpenFiles>, refusals: Refusals) -> GuestNetwork {
         self.wire.of_guest(plan, Arc::clone(&self.usage), files, refusals)
+    }
+
+    /// Who vouches for servers.
+    pub(super) fn trust(&self) -> &Arc<Trust> {
+        &self.trust
     }
 
     /// Gives the streams to one guest, with quotas of its own.

@@ -232,7 +232,7 @@ impl Tcp {
     fn accept(&self) -> SocketResult<Self> {
         let State::Listening(socket) = &self.state else { return Err(ErrorCode::InvalidState.into()) };
         // Nobody is taken from the queue whom there is no room for.
-        let place = self.network.sockets.take().ok_or(ErrorCode::NewSocketLimit)?;
+        let place = self.network.place("tcp accept").ok_or(ErrorCode::NewSocketLimit)?;
         let accepted = match rustix::net::accept_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok(accepted) => accepted,
             Err(Errno::AGAIN | Errno::INTR) => return Err(ErrorCode::WouldBlock.into()),
@@ -451,7 +451,7 @@ impl HostTcpSocket for SocketsView<'_> {
 
 impl tcp_create_socket::Host for SocketsView<'_> {
     fn create_tcp_socket(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TcpSocket>> {
-        let place = self.network.sockets.take().ok_or(ErrorCode::NewSocketLimit)?;
+        let place = self.network.place("create-tcp-socket").ok_or(ErrorCode::NewSocketLimit)?;
         let tcp = Tcp::new(family, Arc::clone(self.network), place);
         Ok(handle(&self.table.push(tcp)?))
     }

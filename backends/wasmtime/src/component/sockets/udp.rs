@@ -424,7 +424,7 @@ impl HostOutgoingDatagramStream for SocketsView<'_> {
 
 impl udp_create_socket::Host for SocketsView<'_> {
     async fn create_udp_socket(&mut self, family: IpAddressFamily) -> SocketResult<Resource<UdpSocket>> {
-        let place = Arc::new(self.network.sockets.take().ok_or(ErrorCode::NewSocketLimit)?);
+        let place = Arc::new(self.network.place("create-udp-socket").ok_or(ErrorCode::NewSocketLimit)?);
         let (network, options) = (Arc::clone(self.network), Options::new(family));
         let udp = Udp { family, network, place, options, bound: None, binding: false };
         Ok(handle(&self.table.push(udp)?))
