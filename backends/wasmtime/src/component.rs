@@ -1,22 +1,27 @@
 //! Components: wasmtime's WASI 0.2 under the plan of the run.
 //!
 //! Owns the way from a [`RunPlan`] to a store, what a component may import, and how its calls end. Where bytes go is in `streams` and
-//! `files`, what it may take in `sums`, what it may reach in `network`. Decides no policy: what the plan does not say is not there.
+//! `files`, what it may take in `sums`, what it may reach in `network`, and how in `sockets` and `http`. Decides no policy: what the plan does not say is not there.
 
+mod body;
 mod ending;
 mod files;
+mod http;
 mod network;
 pub(crate) mod pool;
 mod quota;
 mod server;
+mod sockets;
 mod state;
 mod streams;
 mod sums;
+mod watched;
 
 use state::State;
+use std::sync::Arc;
 use wasmrt_model::backend::Ending;
 use wasmrt_model::component::{ComponentOptions, ComponentResources, ComponentRun, ServerSetup, WasmComponent, World};
-use wasmrt_model::{Clock, Entry, Error, ErrorKind, ModuleInfo, Result, RunPlan};
+use wasmrt_model::{Clock, Entry, Error, ErrorKind, Result, RunPlan};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -34,7 +39,7 @@ impl std::fmt::Debug for WasmtimeComponent {
 }
 
 /// Refuses by name what cannot hold for components.
-pub(crate) fn check(plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
+pub(crate) fn check(plan: &RunPlan) -> Result<()> {
     if let Clock::Fixed { .. } = plan.clock() {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -50,8 +55,7 @@ pub(crate) fn check(plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
         .with_hint("leave --invoke out to call wasi:cli/run"));
     }
     wasmrt_host::check_directories(plan.preopens(), wasmrt_host::HostRoot::Refuse)?;
-    quota::check_open_files(plan)?;
-    network::check(plan, info)
+    quota::check_open_files(plan)
 }
 
 impl WasmtimeComponent {
@@ -66,6 +70,7 @@ impl WasmtimeComponent {
             wasmtime_wasi::p2::add_to_linker_async(linker)?;
             linker.allow_shadowing(true);
             files::add_to_linker(linker)?;
+            sockets::add_to_linker(linker)?;
             linker.allow_shadowing(false);
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
         };
@@ -102,11 +107,14 @@ impl WasmtimeComponent {
         runtime.block_on(async {
             let streams = streams::Standard::new(resources, state::Place::ProcessOfItsOwn);
             let mut store = state::store(self.component.engine(), plan, &streams, state::Place::ProcessOfItsOwn)?;
-            let result = async {
-                let command = command.instantiate_async(&mut store).await?;
-                command.wasi_cli_run().call_run(&mut store).await
-            }
-            .await;
+            let network = Arc::clone(store.data().network().network());
+            let result = network
+                .until_over(async {
+                    let command = command.instantiate_async(&mut store).await?;
+                    command.wasi_cli_run().call_run(&mut store).await
+                })
+                .await;
+            store.data().network().last_writes().await;
             let ended = match result {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(())) => Err(Ending::Exit(1)),

@@ -25,11 +25,14 @@ mod refusals;
 mod resources;
 mod sockets;
 mod streams;
+mod volume;
 mod wait;
 
 pub use host::Host;
 pub use link::link;
 pub use preopens::check_directories;
 pub use random::FixedRandom;
-pub use refusals::Refusals;
-pub use resources::{Blocking, Cancel, Counters, HostRoot, Listener, Resources};
+pub use refusals::{Refusals, quoted};
+pub use resources::{Blocking, Cancel, Counters, HostRoot, Resources};
+pub use volume::Volume;
+pub use wasmrt_model::network::Listener;

@@ -15,6 +15,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
+/// The most that a guest may make the system buffer for one socket, each way.
+pub const LARGEST_BUFFER: u32 = 4 << 20;
+
 /// The number of a datagram socket, as the one who opened it counts.
 pub type DatagramId = u32;
 
@@ -34,6 +37,9 @@ pub trait Network: fmt::Debug + Send {
 
     /// Lets a socket for datagrams have one peer only.
     fn connect_datagrams(&mut self, id: DatagramId, peer: SocketAddr) -> Result<(), Failure>;
+
+    /// Lets a socket for datagrams have any peer again.
+    fn disconnect_datagrams(&mut self, id: DatagramId) -> Result<(), Failure>;
 
     /// Sends one datagram.
     fn send_to(&mut self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Result<usize, Failure>;

@@ -22,7 +22,7 @@ impl Refusals {
     }
 
     /// Adds a line, if there is room; `line` is asked for it only then.
-    pub(crate) fn add(&self, line: impl FnOnce() -> String) {
+    pub fn add(&self, line: impl FnOnce() -> String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() < MAX_LINES {
             let line = line();
@@ -34,7 +34,8 @@ impl Refusals {
 }
 
 /// A guest's words, made safe for a terminal and short, in quotation marks.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     format!("'{}'", harmless(text))
 }
 

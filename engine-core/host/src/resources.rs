@@ -2,14 +2,14 @@
 //!
 //! Nothing here decides anything; making the descriptors and mapping the counters is the caller's part.
 
-use crate::network::{DatagramId, Network};
+use crate::network::Network;
 use rustix::event::EventfdFlags;
 use std::fmt;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
+use wasmrt_model::network::Listener;
 use wasmrt_model::{Error, ErrorKind, Result};
 
 /// What a guest's host works with.
@@ -35,19 +35,6 @@ pub struct Resources {
     pub network: Option<Box<dyn Network>>,
     /// Sockets that are the guest's from the start, from descriptor 3 on.
     pub listeners: Vec<Listener>,
-}
-
-/// A socket that was bound for the guest.
-#[derive(Debug)]
-pub struct Listener {
-    /// It: listening, or bound for datagrams. It never blocks.
-    pub socket: OwnedFd,
-    /// Where the machine listens.
-    pub local: SocketAddr,
-    /// The port that the guest may bind to get it; None means that it has to know its descriptor.
-    pub guest_port: Option<u16>,
-    /// Its number among the sockets for datagrams of [`Resources::network`]; None means that it is for connections.
-    pub datagrams: Option<DatagramId>,
 }
 
 impl Resources {

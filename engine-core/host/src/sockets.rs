@@ -25,9 +25,11 @@ use wasmrt_model::network::Protocol;
 use wasmrt_model::units::Count;
 use wasmrt_model::{Limit, LimitKind, Limits};
 
-use crate::resources::{Counters, Listener};
+use crate::Listener;
+use crate::resources::Counters;
+use crate::volume::Volume;
 pub(crate) use options::Options;
-use transfer::{Receive, Volume};
+use transfer::Receive;
 
 /// Sockets have the numbers from here on among all that the host knows; the inner context never gets there.
 pub(crate) const FIRST_KEY: u32 = 1 << 31;
@@ -165,9 +167,8 @@ impl Sockets {
             None => State::Listening(fd),
             Some(id) => State::Datagrams { fd, id, connected: false },
         };
-        let protocol = if listener.datagrams.is_some() { Protocol::Udp } else { Protocol::Tcp };
-        let mut socket = Socket::new(family, protocol, state);
-        socket.local = Some(SocketAddr::new(listener.local.ip(), listener.guest_port.unwrap_or(listener.local.port())));
+        let mut socket = Socket::new(family, listener.protocol(), state);
+        socket.local = Some(listener.seen_by_guest());
         Some(self.insert(socket))
     }
 
@@ -273,16 +274,10 @@ impl Sockets {
         Ok(())
     }
 
-    /// What a guest gets that binds a published port. It may name all addresses, or the one that was published.
+    /// What a guest gets that binds a published port.
     fn published_at(&self, local: SocketAddr, protocol: Protocol) -> Answer<Option<State>> {
-        let wanted = |listener: &&Listener| {
-            let its = if listener.datagrams.is_some() { Protocol::Udp } else { Protocol::Tcp };
-            its == protocol
-                && listener.guest_port == Some(local.port())
-                && Family::of(listener.local) == Family::of(local)
-                && (local.ip().is_unspecified() || local.ip() == listener.local.ip())
-        };
-        let Some(listener) = self.published.iter().find(wanted) else { return Ok(None) };
+        let meant = self.published.iter().find(|listener| listener.is_meant_by(local, protocol));
+        let Some(listener) = meant else { return Ok(None) };
         let fd = rustix::io::fcntl_dupfd_cloexec(&listener.socket, 3).map_err(Errno::from_os)?;
         Ok(Some(match listener.datagrams {
             None => State::Bound(fd),

@@ -4,6 +4,7 @@
 //! for core modules, but what [`WasmComponent`] makes of a plan and of the descriptors that it is given. Policy stays in the plan.
 
 use crate::backend::{CompileOptions, Ending};
+use crate::network::Listener;
 use crate::{ModuleInfo, Result, RunPlan};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -75,6 +76,10 @@ pub struct ComponentResources {
     pub stderr: Option<OwnedFd>,
     /// The way to the process that opens sockets under the plan's rules; None when there are none.
     pub broker: Option<OwnedFd>,
+    /// The ports that are published for it. It gets one when it binds the port.
+    pub listeners: Vec<Listener>,
+    /// Certificates, in DER, of those by whom servers of outgoing https requests are vouched for.
+    pub trust: Vec<Vec<u8>>,
     /// Where usage is counted.
     pub usage: Arc<dyn UsageCounter>,
 }
@@ -83,7 +88,7 @@ impl ComponentResources {
     /// No streams.
     #[must_use]
     pub fn new(usage: Arc<dyn UsageCounter>) -> Self {
-        Self { stdin: None, stdout: None, stderr: None, broker: None, usage }
+        Self { stdin: None, stdout: None, stderr: None, broker: None, listeners: Vec::new(), trust: Vec::new(), usage }
     }
 }
 
@@ -94,6 +99,8 @@ impl fmt::Debug for ComponentResources {
             .field("stdout", &self.stdout)
             .field("stderr", &self.stderr)
             .field("broker", &self.broker)
+            .field("listeners", &self.listeners)
+            .field("trust", &self.trust.len())
             .finish_non_exhaustive()
     }
 }
@@ -106,6 +113,10 @@ pub trait UsageCounter: Send + Sync {
     fn written_bytes(&self, total: u64);
     /// Bytes of all linear memories.
     fn memory_bytes(&self, total: u64);
+    /// Bytes received over the network.
+    fn received_bytes(&self, total: u64);
+    /// Bytes sent over the network.
+    fn sent_bytes(&self, total: u64);
 }
 
 /// How a component's run came to its end.

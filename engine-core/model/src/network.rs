@@ -3,9 +3,11 @@
 //! Owns the forms of rules and published ports. What they mean for an address is in [`decision`](self::decision).
 
 mod decision;
+mod listener;
 mod publish;
 
 pub use decision::{AddressClass, NameRule};
+pub use listener::Listener;
 pub use publish::{Published, PublishedPort};
 
 use crate::{Error, ErrorKind, Result};

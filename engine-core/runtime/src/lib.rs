@@ -23,6 +23,7 @@ mod runtime;
 mod serve;
 mod streams;
 mod supervisor;
+mod trust;
 mod worker;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};

@@ -96,16 +96,16 @@ impl GuestNetwork {
         copied.map_err(|source| Error::io("cannot hold on to the guest's sockets", source))
     }
 
-    /// In the worker: the guest's listeners, and whom it asks for sockets.
+    /// In the worker: the guest's listeners.
     ///
     /// # Errors
     /// `Internal` when there is no descriptor left.
-    pub(crate) fn in_worker(&self) -> Result<InWorker> {
-        let failed = |source| Error::io("cannot hold on to the guest's sockets", source);
+    pub(crate) fn listeners_in_worker(&self) -> Result<Vec<Listener>> {
         let mut datagrams = 0;
         let mut listeners = Vec::with_capacity(self.published.len());
         for bound in &self.published {
-            let socket = above_standard_streams(bound.socket.as_fd()).map_err(failed)?;
+            let socket = above_standard_streams(bound.socket.as_fd())
+                .map_err(|source| Error::io("cannot hold on to the guest's sockets", source))?;
             let number = (bound.protocol == Protocol::Udp).then_some(datagrams);
             datagrams += u32::from(number.is_some());
             listeners.push(Listener {
@@ -115,14 +115,17 @@ impl GuestNetwork {
                 datagrams: number,
             });
         }
-        let network = match &self.broker {
-            Some(broker) => {
-                let end = above_standard_streams(broker.guest_end.as_fd()).map_err(failed)?;
-                Some(Box::new(Broker::new(end)) as Box<dyn Network>)
-            }
-            None => None,
-        };
-        Ok((listeners, network))
+        Ok(listeners)
+    }
+
+    /// In the worker: the guest's listeners, and whom it asks for sockets.
+    ///
+    /// # Errors
+    /// `Internal` when there is no descriptor left.
+    pub(crate) fn in_worker(&self) -> Result<InWorker> {
+        let broker = self.broker_in_worker()?;
+        let network = broker.map(|end| Box::new(Broker::new(end)) as Box<dyn Network>);
+        Ok((self.listeners_in_worker()?, network))
     }
 }
 

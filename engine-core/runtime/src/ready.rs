@@ -14,6 +14,7 @@ use std::time::Duration;
 use wasmrt_guard::{GuardOptions, Meters, OwnMemory, Refusal};
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
 use wasmrt_model::component::{ComponentOptions, World};
+use wasmrt_model::network::NetworkRule;
 use wasmrt_model::{
     AotPolicy, Ceiling, Enforcement, EngineChoice, Error, ErrorKind, Feature, IsolationLevel, ModuleInfo, Result,
     RunPlan, RunSpec, Tier, resolve,
@@ -294,6 +295,21 @@ impl<'a> Preparer<'a> {
                 format!("limit {limit} cannot be enforced for a server: it runs until it is stopped"),
             )
             .with_hint("bound each request with --request-timeout, or with --fuel"));
+        }
+        if let Some(port) = spec.network.publish.first() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the port {port} cannot be published by a server: its instances come and go with requests"),
+            )
+            .with_hint("--addr says where requests come from; 'wasm-run run' publishes ports of programs"));
+        }
+        let listens = |rule: &&NetworkRule| matches!(rule, NetworkRule::Listen { .. });
+        if let Some(rule) = spec.network.allow.iter().find(listens) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the network rule {rule} cannot hold for a server: its instances come and go with requests"),
+            )
+            .with_hint("--addr says where requests come from; instances can connect, and resolve names"));
         }
         self.prepare(bytes, spec, attention)
     }

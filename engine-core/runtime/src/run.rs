@@ -7,6 +7,7 @@ use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::supervisor::{self, Cause, Watch, Watched};
+use crate::trust;
 use crate::worker::component::{self, ComponentWork};
 use crate::worker::confine::Guest;
 use crate::worker::guest::{self, Call, GuestWork};
@@ -55,6 +56,14 @@ impl UsageCounter for RunCounters {
 
     fn memory_bytes(&self, total: u64) {
         self.0.get().memory_bytes.fetch_max(total, Ordering::Relaxed);
+    }
+
+    fn received_bytes(&self, total: u64) {
+        self.0.get().received_bytes.store(total, Ordering::Relaxed);
+    }
+
+    fn sent_bytes(&self, total: u64) {
+        self.0.get().sent_bytes.store(total, Ordering::Relaxed);
     }
 }
 
@@ -142,10 +151,13 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;
                 resources.stderr = streams.stderr;
-                resources.broker = match network.broker_in_worker() {
-                    Ok(broker) => broker,
+                let given =
+                    network.listeners_in_worker().and_then(|listeners| Ok((listeners, network.broker_in_worker()?)));
+                (resources.listeners, resources.broker) = match given {
+                    Ok(given) => given,
                     Err(error) => return Report::failed(&error),
                 };
+                resources.trust = trust::of_machine(plan.network(), &info);
                 let work = ComponentWork {
                     guest: Guest::Component { sockets: network.is_open() },
                     engine: engine.as_ref(),

@@ -7,6 +7,7 @@ use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
 use crate::run::{OwnedCode, RunCounters, memory_cap, owned_code};
 use crate::streams::{self, GuestStreams, PipedStreams};
+use crate::trust;
 use crate::worker::component::{self, ComponentWork};
 use crate::worker::confine::Guest;
 use crate::worker::report::Report;
@@ -306,6 +307,7 @@ impl<'a> Server<'a> {
         let GuestStreams { stdin, stdout, stderr } = crate::run::duplicate(&self.streams);
         (resources.stdin, resources.stdout, resources.stderr) = (stdin, stdout, stderr);
         resources.broker = network.broker_in_worker()?;
+        resources.trust = trust::of_machine(plan.network(), &self.ready.info);
         let listener = TcpListener::from(copy(self.listeners.requests.as_fd())?);
         let mut setup = ServerSetup::new(listener, copy(self.log.as_fd())?, copy(stopped.as_fd())?);
         setup.health = match &self.listeners.health {

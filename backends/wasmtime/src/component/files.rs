@@ -4,12 +4,13 @@
 //! guest ends, as it does for modules. What stays inside a preopen, and what may be done in a read-only one, is wasmtime-wasi's.
 
 use super::quota::{Bytes as Quota, OpenFiles};
-use super::state::{State, note};
+use super::state::State;
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use wasmrt_host::{Refusals, quoted};
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::{Descriptor, File, WasiFilesystemCtxView};
@@ -20,9 +21,6 @@ use wasmtime_wasi::p2::{
 
 /// The most that is read or written at once.
 const CHUNK_BYTES: usize = 64 << 10;
-
-/// The longest that a guest's own words may be in a line, in characters.
-const MOST_QUOTED: usize = 120;
 
 /// The interface `wasi:filesystem/types` with quotas.
 struct QuotaFiles;
@@ -43,7 +41,7 @@ pub(super) struct QuotaView<'a> {
     pub(super) open: &'a OpenFiles,
     /// Whether only regular files and directories are opened: others can make a thread wait that others need.
     pub(super) regular_files_only: bool,
-    pub(super) refusals: &'a Mutex<Vec<String>>,
+    pub(super) refusals: &'a Refusals,
 }
 
 impl QuotaView<'_> {
@@ -55,8 +53,7 @@ impl QuotaView<'_> {
     }
 
     fn refuse(&self, what: &str, path: &str, why: &str) {
-        let path: String = path.escape_debug().take(MOST_QUOTED).collect();
-        note(self.refusals, format!("{what} '{path}': {why}"));
+        self.refusals.add(|| format!("{what} {}: {why}", quoted(path)));
     }
 }
 

@@ -1,68 +1,35 @@
 //! The one place where a component's wish to reach something is asked about. Without rules everything is refused.
 //!
-//! Rules are kept by the process that opens sockets, which is asked here for connections of outgoing HTTP requests and nothing else:
-//! `wasi:sockets` stays closed, and a component that imports it is not given rules that would not hold for it.
+//! Rules are kept by the process that opens sockets ([`Opener`]); what it has opened is used by `sockets` and `http`. Here lies what both
+//! share for one guest: how many sockets it has, how much goes over them, and what was refused.
 
-use bytes::Bytes;
-use http::uri::Scheme;
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use std::future::Future;
+mod opener;
+mod traffic;
+
+use super::ending::Reached;
+use super::quota::{OpenFiles, OpenSockets, Place};
+use super::watched::Watched;
+use futures::future::{Either, select};
+use opener::Opener;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
-use tokio::time::Sleep;
-use wasmrt_host::network::{Broker, Failure, Network as _};
-use wasmrt_model::network::NetworkRule;
-use wasmrt_model::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
+use tokio::task::JoinSet;
+use traffic::Traffic;
+use wasmrt_host::Refusals;
+use wasmrt_host::network::{DatagramId, Failure, Network as _};
+use wasmrt_model::component::UsageCounter;
+use wasmrt_model::network::{Listener, Protocol};
+use wasmrt_model::units::Count;
+use wasmrt_model::{Limit, RunPlan};
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi_http::io::TokioIo;
-use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// What a guest that sets no timeouts of its own waits for at most, for each of them.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long bytes are still handed to the system that a guest has written before it ended.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// The interfaces over which a component would reach the network by itself.
-const SOCKETS: [&str; 4] =
-    ["wasi:sockets/tcp@", "wasi:sockets/udp@", "wasi:sockets/tcp-create-socket@", "wasi:sockets/udp-create-socket@"];
-
-/// Refuses rules that could not be kept.
-pub(super) fn check(plan: &RunPlan, info: &ModuleInfo) -> Result<()> {
-    if plan.network().is_denied() {
-        return Ok(());
-    }
-    let refused = |what: String| {
-        Err(Error::new(ErrorKind::Unsupported, what)
-            .with_hint("components reach the network by wasi:http requests, under rules such as connect=HOST:PORT; without rules nothing is reached"))
-    };
-    if let Some(published) = plan.network().publish.first() {
-        return refused(format!("the port {published} cannot be published for a component"));
-    }
-    let other = plan.network().allow.iter().find(|rule| matches!(rule, NetworkRule::Listen { .. }));
-    if let Some(rule) = other {
-        return refused(format!("the network rule {rule} cannot hold for a component"));
-    }
-    let limits = plan.limits();
-    let bytes = [("received_bytes", limits.received_bytes), ("sent_bytes", limits.sent_bytes)];
-    if let Some((limit, _)) = bytes.iter().find(|(_, limit)| limit.bound().is_some()) {
-        return refused(format!("limit {limit} cannot be enforced for a component that has the network"));
-    }
-    let imports = info.component.as_ref().map(|component| component.imports.as_slice()).unwrap_or_default();
-    match imports.iter().find(|name| SOCKETS.iter().any(|sockets| name.starts_with(sockets))) {
-        Some(name) => refused(format!("network rules cannot be kept for {name}, which the component imports")),
-        None => Ok(()),
-    }
-}
-
-/// Closes the sockets: no address passes, and no name is looked up.
+/// Closes wasmtime-wasi's own way to the network, in whose place others are put: no address passes, and no name is looked up.
 pub(super) fn apply(builder: &mut WasiCtxBuilder) {
     builder
         .socket_addr_check(|_, _| Box::pin(async { false }))
@@ -71,187 +38,196 @@ pub(super) fn apply(builder: &mut WasiCtxBuilder) {
         .allow_udp(false);
 }
 
-/// Whom guests ask for connections; None of it without rules.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Connector {
-    broker: Option<Arc<Mutex<Broker>>>,
-    /// A permit for each socket that one guest may have at a time.
-    sockets: Option<Arc<Semaphore>>,
-    /// Whether asking, which may take as long as a name server does, is for threads of its own.
-    offload: bool,
+/// What all guests of a process share of the network.
+pub(super) struct Wire {
+    opener: Opener,
+    listeners: Arc<[Listener]>,
 }
 
-impl Connector {
-    /// Asks over this socket.
-    pub(super) fn new(broker: Option<OwnedFd>, offload: bool) -> Self {
-        let broker = broker.map(|socket| Arc::new(Mutex::new(Broker::new(socket))));
-        Self { broker, sockets: None, offload }
+impl Wire {
+    pub(super) fn new(broker: Option<OwnedFd>, listeners: Vec<Listener>, offload: bool) -> Self {
+        Self { opener: Opener::new(broker, offload), listeners: listeners.into() }
     }
 
-    /// The same for one guest, with a count of its own.
-    pub(super) fn for_guest(&self, plan: &RunPlan) -> Self {
-        let most = plan.limits().open_sockets.bound().map(|most| usize::try_from(most.0).unwrap_or(usize::MAX));
-        let sockets = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
-        Self { sockets, ..self.clone() }
-    }
-
-    /// Takes a socket's place among those that the guest may have.
-    fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, HttpError> {
-        let permit = self.sockets.as_ref().map(|sockets| Arc::clone(sockets).try_acquire_owned()).transpose();
-        permit.map_err(|_| HttpError::ConnectionLimitReached)
-    }
-
-    async fn ask<T: Send + 'static>(
+    /// The network of one guest.
+    pub(super) fn of_guest(
         &self,
-        question: impl FnOnce(&mut Broker) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, HttpError> {
-        let broker = Arc::clone(self.broker.as_ref().ok_or(HttpError::HttpRequestDenied)?);
-        let ask = move || question(&mut broker.lock().unwrap_or_else(PoisonError::into_inner));
-        let answer = if self.offload {
-            tokio::task::spawn_blocking(ask).await.map_err(|_| HttpError::ConfigurationError)?
-        } else {
-            ask()
+        plan: &RunPlan,
+        usage: Arc<dyn UsageCounter>,
+        files: &Arc<OpenFiles>,
+        refusals: Refusals,
+    ) -> GuestNetwork {
+        let writes = Arc::default();
+        let network = Network {
+            opener: self.opener.clone(),
+            listeners: Arc::clone(&self.listeners),
+            sockets: OpenSockets::new(plan, Arc::clone(files)),
+            traffic: Traffic::new(plan, usage),
+            backlog: plan.limits().listen_backlog,
+            refusals,
+            writes: Arc::downgrade(&writes),
         };
-        answer.map_err(|failure| match failure {
-            Failure::Denied(_) => HttpError::HttpRequestDenied,
-            Failure::NoName => HttpError::DnsError { rcode: None, info_code: None },
-            Failure::System(errno) => HttpError::Connect(std::io::Error::from_raw_os_error(errno)),
-            _ => HttpError::DestinationUnavailable,
-        })
+        GuestNetwork { network: Arc::new(network), writes }
+    }
+}
+
+/// Writes that the system has not taken yet, and whoever goes on with them.
+type Writes = Mutex<JoinSet<()>>;
+
+/// A guest's network, and what goes on for as long as the guest is there.
+pub(super) struct GuestNetwork {
+    network: Arc<Network>,
+    writes: Arc<Writes>,
+}
+
+impl GuestNetwork {
+    /// What sockets and requests work with.
+    pub(super) fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
-    /// A connection to the first address of the host that takes one.
-    async fn connect(&self, host: String, port: u16) -> Result<TcpStream, HttpError> {
-        let addresses: Vec<IpAddr> = match host.parse() {
-            Ok(address) => vec![address],
-            Err(_) => self.ask(move |broker| broker.resolve(&host)).await?,
+    /// Hands over what the guest has written and the system has not taken yet, for a while.
+    pub(super) fn last_writes(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut writes = std::mem::take(&mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner));
+        async move {
+            let all = async { while writes.join_next().await.is_some() {} };
+            let _or_nobody_reads_it = tokio::time::timeout(LAST_WRITES, all).await;
+        }
+    }
+}
+
+/// What the sockets and requests of one guest have in common.
+pub(super) struct Network {
+    opener: Opener,
+    listeners: Arc<[Listener]>,
+    sockets: OpenSockets,
+    pub(super) traffic: Traffic,
+    backlog: Limit<Count>,
+    refusals: Refusals,
+    writes: Weak<Writes>,
+}
+
+impl Network {
+    /// Keeps a line about what the rules do not allow, and says nothing of other failures.
+    pub(super) fn note(&self, what: &str, failure: &Failure) {
+        if let Failure::Denied(why) = failure {
+            self.refusals.add(|| format!("{what}: {why}"));
+        }
+    }
+
+    /// Keeps a line for whoever wonders why the guest fails.
+    pub(super) fn note_line(&self, line: impl FnOnce() -> String) {
+        self.refusals.add(line);
+    }
+
+    /// A place for one more socket; None when the guest has all that it may.
+    pub(super) fn place(&self, what: &str) -> Option<Place> {
+        let place = self.sockets.take();
+        place.map_err(|limit| self.refusals.add(|| format!("{what}: {limit} is reached"))).ok()
+    }
+
+    /// The published port that a guest means which binds this.
+    pub(super) fn published(&self, local: SocketAddr, protocol: Protocol) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| listener.is_meant_by(local, protocol))
+    }
+
+    /// How many connections may wait, of as many. A longer queue than the limit is as long as the limit, as the system does it.
+    pub(super) fn backlog(&self, wanted: u64) -> i32 {
+        let most = self.backlog.bound().map_or(u64::MAX, |most| most.0);
+        i32::try_from(wanted.min(most)).unwrap_or(i32::MAX)
+    }
+
+    /// A socket whose connection is being made.
+    pub(super) async fn start_connecting(&self, peer: SocketAddr) -> Result<OwnedFd, Failure> {
+        self.opener.ask(|| format!("connect={peer}"), move |broker| broker.connect(peer)).await
+    }
+
+    /// A connection.
+    pub(super) async fn connect(&self, peer: SocketAddr) -> Result<Watched, Failure> {
+        let socket = self.start_connecting(peer).await?;
+        let socket = Watched::socket(socket).map_err(|error| system(&error))?;
+        socket.writable().await;
+        match rustix::net::sockopt::socket_error(&socket)? {
+            Ok(()) => Ok(socket),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// A socket for connections, bound.
+    pub(super) async fn bind(&self, local: SocketAddr) -> Result<OwnedFd, Failure> {
+        self.opener.ask(|| format!("listen={local}"), move |broker| broker.bind(local)).await
+    }
+
+    /// A socket for datagrams, bound.
+    pub(super) async fn datagrams(&self, local: SocketAddr) -> Result<(OwnedFd, DatagramId), Failure> {
+        self.opener.ask(|| format!("listen={local}/udp"), move |broker| broker.datagrams(local)).await
+    }
+
+    /// Lets a socket for datagrams have this peer alone, or any.
+    pub(super) async fn set_peer(&self, id: DatagramId, peer: Option<SocketAddr>) -> Result<(), Failure> {
+        let rule = || peer.map_or_else(|| "listen".to_owned(), |peer| format!("connect={peer}/udp"));
+        let set = move |broker: &mut wasmrt_host::network::Broker| match peer {
+            Some(peer) => broker.connect_datagrams(id, peer),
+            None => broker.disconnect_datagrams(id),
         };
-        let mut failed = HttpError::DestinationNotFound;
-        for address in addresses {
-            match self.connect_to(SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failed = error,
-            }
+        self.opener.ask(rule, set).await
+    }
+
+    /// Sends a datagram; None when it has to be tried again.
+    pub(super) fn send_to(&self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Option<Result<usize, Failure>> {
+        self.opener.ask_now(|| format!("connect={peer}/udp"), |broker| broker.send_to(id, data, peer))
+    }
+
+    /// Receives a datagram, if one is there; None when it has to be tried again.
+    pub(super) fn receive_from(
+        &self,
+        id: DatagramId,
+        buffer: &mut [u8],
+    ) -> Option<Result<(usize, SocketAddr), Failure>> {
+        self.opener.ask_now(|| "listen".to_owned(), |broker| broker.receive_from(id, buffer, false))
+    }
+
+    /// Waits until datagrams can be asked for.
+    pub(super) async fn free(&self) {
+        self.opener.free().await;
+    }
+
+    /// The socket for datagrams is not needed any more; `keep` when it is published, and only has no peer any more.
+    pub(super) fn close_datagrams(&self, id: DatagramId, keep: bool) {
+        let close = move |broker: &mut wasmrt_host::network::Broker| {
+            if keep { broker.disconnect_datagrams(id) } else { Ok(broker.close_datagrams(id)) }
+        };
+        if self.opener.ask_now(String::new, close).is_none() {
+            let opener = self.opener.clone();
+            tokio::spawn(async move { opener.ask(String::new, close).await });
         }
-        Err(failed)
     }
 
-    async fn connect_to(&self, peer: SocketAddr) -> Result<TcpStream, HttpError> {
-        let socket = self.ask(move |broker| broker.connect(peer)).await?;
-        let stream = TcpStream::from_std(socket.into()).map_err(HttpError::Connect)?;
-        // It is being connected; when it is writable it has been, or has failed.
-        stream.writable().await.map_err(HttpError::Connect)?;
-        match stream.take_error() {
-            Ok(None) => Ok(stream),
-            Ok(Some(error)) | Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                Err(HttpError::ConnectionRefused)
-            }
-            Ok(Some(error)) | Err(error) => Err(HttpError::Connect(error)),
+    /// The addresses of a name.
+    pub(super) async fn resolve(&self, name: String) -> Result<Vec<IpAddr>, Failure> {
+        let rule = format!("resolve={}", wasmrt_host::quoted(&name));
+        self.opener.ask(|| rule, move |broker| broker.resolve(&name)).await
+    }
+
+    /// Lets the guest run, until it has ended or is to end for what went over its connections.
+    pub(super) async fn until_over<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+        match select(pin!(guest), pin!(self.traffic.over())).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((limit, _)) => Err(wasmtime::Error::new(Reached(limit))),
         }
     }
 
-    async fn send(self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Sent, HttpError> {
-        let uri = request.uri();
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            return Err(HttpError::InternalError(Some(
-                "https is not offered: requests go out as http only".to_owned(),
-            )));
+    /// Goes on with a write for as long as the guest is there.
+    pub(super) fn go_on(&self, write: impl Future<Output = ()> + Send + 'static) {
+        if let Some(writes) = self.writes.upgrade() {
+            let mut writes = writes.lock().unwrap_or_else(PoisonError::into_inner);
+            while writes.try_join_next().is_some() {}
+            writes.spawn(write);
         }
-        let authority = uri.authority().ok_or(HttpError::HttpRequestUriInvalid)?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(80);
-        let timeout = |chosen: Option<Duration>| chosen.unwrap_or(USUAL_TIMEOUT);
-        let connect_timeout = timeout(options.and_then(|options| options.connect_timeout));
-        let first_byte = timeout(options.and_then(|options| options.first_byte_timeout));
-        let between = timeout(options.and_then(|options| options.between_bytes_timeout));
-        let permit = self.permit()?;
-        let stream = tokio::time::timeout(connect_timeout, self.connect(host, port))
-            .await
-            .map_err(|_| HttpError::ConnectionTimeout)??;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = Connected { task: tokio::spawn(connection), _permit: permit };
-        // A server is told what comes after its name.
-        let (mut parts, body) = request.into_parts();
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        parts.uri = target.parse().map_err(|_| HttpError::HttpRequestUriInvalid)?;
-        let sent = sender.send_request(http::Request::from_parts(parts, body));
-        let response = tokio::time::timeout(first_byte, sent).await.map_err(|_| HttpError::ConnectionReadTimeout)??;
-        let response = response.map(|body| Paced::new(body, between).boxed_unsync());
-        Ok((response, Box::new(connection)))
     }
 }
 
-/// A connection that is driven by a task of its own, for as long as somebody waits for its end.
-struct Connected {
-    task: JoinHandle<Result<(), hyper::Error>>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Future for Connected {
-    type Output = Result<(), HttpError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.task).poll(context).map(|ended| match ended {
-            Ok(ended) => ended.map_err(HttpError::from),
-            Err(_) => Err(HttpError::ConnectionTerminated),
-        })
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// The body of a response, whose parts may not be further apart than this.
-struct Paced {
-    body: Incoming,
-    between: Duration,
-    patience: Pin<Box<Sleep>>,
-}
-
-impl Paced {
-    fn new(body: Incoming, between: Duration) -> Self {
-        Self { body, between, patience: Box::pin(tokio::time::sleep(between)) }
-    }
-}
-
-impl Body for Paced {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            let next = tokio::time::Instant::now() + self.between;
-            self.patience.as_mut().reset(next);
-            return Poll::Ready(frame.map(|frame| frame.map_err(HttpError::from)));
-        }
-        self.patience.as_mut().poll(context).map(|()| Some(Err(HttpError::ConnectionReadTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A response that is being received, and what goes on receiving its body.
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
-
-impl WasiHttpHooks for Connector {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
-        _sent: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        Box::new(self.clone().send(request, options))
-    }
+/// The system's failure.
+pub(super) fn system(error: &std::io::Error) -> Failure {
+    Failure::System(error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error()))
 }

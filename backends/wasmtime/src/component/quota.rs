@@ -2,10 +2,10 @@
 
 use super::ending::Reached;
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmrt_model::component::UsageCounter;
-use wasmrt_model::{Error, ErrorKind, LimitKind, Result, RunPlan};
+use wasmrt_model::{Error, ErrorKind, LimitKind, RunPlan};
 
 /// The standard streams.
 const STREAMS: usize = 3;
@@ -56,23 +56,62 @@ pub(super) struct OpenFiles {
     most: usize,
     at_start: usize,
     open: Mutex<Vec<Weak<File>>>,
+    /// Sockets count as well.
+    sockets: AtomicUsize,
 }
 
 impl OpenFiles {
     pub(super) fn new(plan: &RunPlan) -> Self {
-        Self { most: most(plan), at_start: at_start(plan), open: Mutex::default() }
+        Self { most: most(plan), at_start: at_start(plan), open: Mutex::default(), sockets: AtomicUsize::new(0) }
     }
 
     /// Whether another one may be opened.
     pub(super) fn has_room(&self) -> bool {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|file| file.strong_count() > 0);
-        self.at_start.saturating_add(open.len()) < self.most
+        let sockets = self.sockets.load(Ordering::Relaxed);
+        self.at_start.saturating_add(open.len()).saturating_add(sockets) < self.most
     }
 
     /// Notes one that was opened.
     pub(super) fn add(&self, file: &Arc<File>) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(file));
+    }
+}
+
+/// The sockets that a guest has, whatever they are for. They count among what is open.
+pub(super) struct OpenSockets {
+    most: usize,
+    files: Arc<OpenFiles>,
+}
+
+impl OpenSockets {
+    pub(super) fn new(plan: &RunPlan, files: Arc<OpenFiles>) -> Self {
+        let most = plan.limits().open_sockets.bound();
+        Self { most: most.map_or(usize::MAX, |most| usize::try_from(most.0).unwrap_or(usize::MAX)), files }
+    }
+
+    /// A place for one more.
+    ///
+    /// # Errors
+    /// The name of the limit that leaves no room.
+    pub(super) fn take(&self) -> Result<Place, &'static str> {
+        if !self.files.has_room() {
+            return Err("open_files");
+        }
+        let more = |open: usize| (open < self.most).then_some(open.saturating_add(1));
+        let taken = self.files.sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map_err(|_| "open_sockets")?;
+        Ok(Place(Arc::clone(&self.files)))
+    }
+}
+
+/// One socket's place among those that the guest may have, for as long as this lives.
+pub(super) struct Place(Arc<OpenFiles>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -85,7 +124,7 @@ fn at_start(plan: &RunPlan) -> usize {
 }
 
 /// Refuses a plan that opens more than it allows.
-pub(super) fn check_open_files(plan: &RunPlan) -> Result<()> {
+pub(super) fn check_open_files(plan: &RunPlan) -> wasmrt_model::Result<()> {
     if at_start(plan) <= most(plan) {
         return Ok(());
     }

@@ -9,6 +9,7 @@ mod time;
 
 use super::state::{Place, State};
 use super::streams::Standard;
+use super::watched::Watched;
 use futures::future::{Either, select};
 use http_body_util::Full;
 use hyper::server::conn::http1;
@@ -16,14 +17,12 @@ use hyper::service::service_fn;
 use log::Log;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use time::{Clock, Ticker};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use wasmrt_model::component::{ComponentResources, ServeLimits, ServerSetup};
@@ -86,7 +85,8 @@ pub(super) fn serve(
             waiting: AtomicUsize::new(0),
         });
         let listener = TcpListener::from_std(listener).map_err(failed("cannot listen"))?;
-        let stop = readable(stop).map_err(failed("cannot wait for the end"))?;
+        let stop =
+            Watched::new(stop, Interest::READABLE).map_err(|(_, error)| failed("cannot wait for the end")(error))?;
         let (draining, drained) = watch::channel(false);
         if let Some(health) = health {
             let health = TcpListener::from_std(health).map_err(failed("cannot listen for /healthz"))?;
@@ -96,7 +96,7 @@ pub(super) fn serve(
         let connections = Connections { most: connections, open: Arc::new(Semaphore::new(connections)) };
         {
             let accepting = pin!(accept(&server, &listener, &connections, &drained));
-            let told = pin!(async { stop.readable().await.map(drop) });
+            let told = pin!(stop.readable());
             select(accepting, told).await;
         }
         drop(listener);
@@ -114,14 +114,6 @@ pub(super) fn serve(
     // Guests that are still there hang on threads that nobody waits for.
     runtime.shutdown_background();
     result
-}
-
-#[expect(
-    deprecated,
-    reason = "what its successor obliges to, an owned descriptor keeps by itself: it shows one number and closes it last"
-)]
-fn readable(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
 /// The connections that are open.

@@ -1,12 +1,15 @@
 //! A component's store: WASI as the plan says, and what bounds it.
 
+use super::files::QuotaView;
+use super::http::Requests;
+use super::network::{self, GuestNetwork};
 use super::quota::{Bytes, OpenFiles};
+use super::sockets::SocketsView;
 use super::streams::Standard;
 use super::sums::Sums;
-use super::{files::QuotaView, network};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use wasmrt_backend::PAGE_BYTES;
-use wasmrt_host::FixedRandom;
+use wasmrt_host::{FixedRandom, Refusals};
 use wasmrt_model::{Access, Error, ErrorKind, Preopen, Random, Result, RunPlan};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -16,9 +19,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What a guest may hold of the host at a time, beside files: streams, pollables, requests. One more is a trap.
 const MOST_RESOURCES: usize = 16 << 10;
-
-/// The most lines that are kept of what was refused.
-const MOST_REFUSALS: usize = 32;
 
 /// Whose time a call takes that the operating system makes wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +34,13 @@ pub(super) struct State {
     ctx: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
-    outgoing: network::Connector,
+    network: GuestNetwork,
+    requests: Requests,
     pub(super) sums: Sums,
     written: Arc<Bytes>,
-    open: OpenFiles,
+    open: Arc<OpenFiles>,
     regular_files_only: bool,
-    refusals: Mutex<Vec<String>>,
+    refusals: Refusals,
 }
 
 impl WasiView for State {
@@ -50,7 +51,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.requests, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -62,17 +63,19 @@ impl State {
         QuotaView { inner, written, open, regular_files_only: self.regular_files_only, refusals }
     }
 
+    /// The sockets.
+    pub(super) fn sockets(&mut self) -> SocketsView<'_> {
+        SocketsView { table: &mut self.table, network: self.network.network() }
+    }
+
+    /// What sockets and requests have in common.
+    pub(super) fn network(&self) -> &GuestNetwork {
+        &self.network
+    }
+
     /// What was refused.
     pub(super) fn refusals(&self) -> Vec<String> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Adds a line, if there is room and it is new.
-pub(super) fn note(refusals: &Mutex<Vec<String>>, line: String) {
-    let mut lines = refusals.lock().unwrap_or_else(PoisonError::into_inner);
-    if lines.len() < MOST_REFUSALS && !lines.contains(&line) {
-        lines.push(line);
+        self.refusals.lines()
     }
 }
 
@@ -99,16 +102,19 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
     let mut table = ResourceTable::new();
     table.set_max_capacity(MOST_RESOURCES);
     let usage = streams.usage();
+    let (open, refusals) = (Arc::new(OpenFiles::new(plan)), Refusals::default());
+    let network = streams.network(plan, &open, refusals.clone());
     let state = State {
         ctx: builder.build(),
         table,
         http: WasiHttpCtx::new(),
-        outgoing: streams.connector(plan),
+        requests: Requests::new(Arc::clone(network.network()), Arc::clone(streams.trust())),
+        network,
         sums: Sums::new(plan, Arc::clone(usage)),
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
-        open: OpenFiles::new(plan),
+        open,
         regular_files_only: !inline,
-        refusals: Mutex::default(),
+        refusals,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.sums);

@@ -3,17 +3,19 @@
 //! Descriptors are shared with others and stay as they are: whether one can be used now is asked with poll, and the reactor only
 //! says when to ask again.
 
-use super::network::Connector;
-use super::quota::Bytes as Quota;
+use super::http::Trust;
+use super::network::{GuestNetwork, Wire};
+use super::quota::{Bytes as Quota, OpenFiles};
 use super::state::Place;
+use super::watched::{Watched, poll};
 use bytes::Bytes;
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
+use wasmrt_host::Refusals;
 use wasmrt_model::RunPlan;
 use wasmrt_model::component::{ComponentResources, UsageCounter};
 use wasmrt_model::stdio;
@@ -30,7 +32,8 @@ const READ_BYTES: usize = 64 << 10;
 
 /// The three streams, and the way to the network, as all guests of a process share them.
 pub(super) struct Standard {
-    connector: Connector,
+    wire: Wire,
+    trust: Arc<Trust>,
     stdin: Arc<Channel>,
     stdout: Arc<Channel>,
     stderr: Arc<Channel>,
@@ -40,9 +43,10 @@ pub(super) struct Standard {
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
     pub(super) fn new(resources: ComponentResources, place: Place) -> Self {
-        let ComponentResources { stdin, stdout, stderr, broker, usage, .. } = resources;
+        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, usage, .. } = resources;
         Self {
-            connector: Connector::new(broker, place == Place::Server),
+            trust: Arc::new(Trust::new(trust)),
+            wire: Wire::new(broker, listeners, place == Place::Server),
             stdin: Arc::new(Channel::new(stdin, Interest::READABLE)),
             stdout: Arc::new(Channel::new(stdout, Interest::WRITABLE)),
             stderr: Arc::new(Channel::new(stderr, Interest::WRITABLE)),
@@ -54,9 +58,14 @@ impl Standard {
         &self.usage
     }
 
-    /// Whom a guest asks for connections.
-    pub(super) fn connector(&self, plan: &RunPlan) -> Connector {
-        self.connector.for_guest(plan)
+    /// The network of one guest.
+    pub(super) fn network(&self, plan: &RunPlan, files: &Arc<OpenFiles>, refusals: Refusals) -> GuestNetwork {
+        self.wire.of_guest(plan, Arc::clone(&self.usage), files, refusals)
+    }
+
+    /// Who vouches for servers.
+    pub(super) fn trust(&self) -> &Arc<Trust> {
+        &self.trust
     }
 
     /// Gives the streams to one guest, with quotas of its own.
@@ -88,7 +97,7 @@ enum End {
     /// Neither reading nor writing ever waits for somebody else.
     Always(OwnedFd),
     /// Somebody is at the other end.
-    Waits(AsyncFd<OwnedFd>),
+    Waits(Watched),
 }
 
 impl Channel {
@@ -96,28 +105,20 @@ impl Channel {
         let terminal = fd.as_ref().is_some_and(rustix::termios::isatty);
         let end = match fd {
             None => End::Nowhere,
-            Some(fd) => Self::registered(fd, interest),
+            // What the reactor does not take, such as regular files, is always ready.
+            Some(fd) => match Watched::new(fd, interest) {
+                Ok(fd) => End::Waits(fd),
+                Err((fd, _)) => End::Always(fd),
+            },
         };
         Self { end, terminal }
-    }
-
-    /// What the reactor does not take, such as regular files, is always ready.
-    #[expect(
-        deprecated,
-        reason = "what its successor obliges to, an owned descriptor keeps by itself: it shows one number and closes it last"
-    )]
-    fn registered(fd: OwnedFd, interest: Interest) -> End {
-        match AsyncFd::try_with_interest(fd, interest) {
-            Ok(fd) => End::Waits(fd),
-            Err(error) => End::Always(error.into_parts().0),
-        }
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.end {
             End::Nowhere => None,
             End::Always(fd) => Some(fd.as_fd()),
-            End::Waits(fd) => Some(fd.get_ref().as_fd()),
+            End::Waits(fd) => Some(fd.as_fd()),
         }
     }
 
@@ -125,33 +126,14 @@ impl Channel {
     fn is_ready(&self, flags: PollFlags) -> bool {
         match &self.end {
             End::Nowhere | End::Always(_) => true,
-            End::Waits(fd) => poll(fd.get_ref().as_fd(), flags, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })),
+            End::Waits(fd) => fd.is_ready(flags),
         }
     }
 
     /// Waits until it can.
     async fn ready(&self, interest: Interest, flags: PollFlags) {
-        let End::Waits(fd) = &self.end else { return };
-        while !self.is_ready(flags) {
-            match fd.ready(interest).await {
-                Ok(mut guard) if !self.is_ready(flags) => guard.clear_ready(),
-                Ok(_) => return,
-                // The runtime is going away, and the guest with it.
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-/// Whether anything is to be told of a descriptor, errors and hang-ups included.
-fn poll(fd: BorrowedFd<'_>, flags: PollFlags, timeout: Option<&Timespec>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
-    loop {
-        match rustix::event::poll(&mut fds, timeout) {
-            Ok(count) => return count > 0,
-            Err(Errno::INTR) => {}
-            // Whatever it is, using the descriptor will tell.
-            Err(_) => return true,
+        if let End::Waits(fd) = &self.end {
+            fd.ready(interest, flags).await;
         }
     }
 }

@@ -92,6 +92,10 @@ impl Network for Broker {
         self.ask_to_do(&Request::ConnectDatagrams { id, peer }, &[]).map(drop)
     }
 
+    fn disconnect_datagrams(&mut self, id: DatagramId) -> Result<(), Failure> {
+        self.ask_to_do(&Request::DisconnectDatagrams { id }, &[]).map(drop)
+    }
+
     fn send_to(&mut self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Result<usize, Failure> {
         if data.len() > LONGEST_DATA {
             return Err(Errno::MSGSIZE.into());
@@ -151,6 +155,7 @@ fn answer(network: &mut Direct, request: Request, sent: &[u8], data: &mut [u8]) 
             (Reply::Socket { id }, Some(socket), 0)
         }
         Request::ConnectDatagrams { id, peer } => done(network.connect_datagrams(id, peer).map(|()| 0)?),
+        Request::DisconnectDatagrams { id } => done(network.disconnect_datagrams(id).map(|()| 0)?),
         Request::SendTo { id, peer } => done(network.send_to(id, sent, peer)?),
         Request::ReceiveFrom { id, length, peek } => {
             let room = length.min(data.len());

@@ -171,6 +171,10 @@ impl Network for Direct {
         Ok(())
     }
 
+    fn disconnect_datagrams(&mut self, id: DatagramId) -> Result<(), Failure> {
+        Ok(net::connect_unspec(&self.datagrams_of(id)?.socket)?)
+    }
+
     fn send_to(&mut self, id: DatagramId, data: &[u8], peer: SocketAddr) -> Result<usize, Failure> {
         let known = self.datagrams_of(id)?.knows(peer);
         if !known {

@@ -17,6 +17,7 @@ pub(super) enum Request {
     Bind { local: SocketAddr },
     Datagrams { local: SocketAddr },
     ConnectDatagrams { id: DatagramId, peer: SocketAddr },
+    DisconnectDatagrams { id: DatagramId },
     SendTo { id: DatagramId, peer: SocketAddr },
     ReceiveFrom { id: DatagramId, length: usize, peek: bool },
     CloseDatagrams { id: DatagramId },

@@ -3,6 +3,7 @@
 use super::{Socket, State};
 use crate::errno::{Answer, Errno};
 use crate::memory::{aligned, range, read_u32, write_u32};
+use crate::network::LARGEST_BUFFER;
 use rustix::net::sockopt;
 use std::time::Duration;
 use wasmrt_model::network::Protocol;
@@ -27,9 +28,6 @@ mod name {
     pub(super) const ACCEPTS: u32 = 13;
     pub(super) const BIND_TO_DEVICE: u32 = 14;
 }
-
-/// The most that a guest may make the system buffer for one socket, each way.
-const LARGEST_BUFFER: u32 = 4 << 20;
 
 const DATAGRAM_TYPE: i32 = 1;
 const STREAM_TYPE: i32 = 2;

@@ -7,39 +7,9 @@ use rustix::event::PollFlags;
 use rustix::io::Errno as Os;
 use rustix::net::{RecvFlags, SendFlags};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use wasmrt_model::backend::Ending;
 use wasmrt_model::network::Protocol;
-use wasmrt_model::units::Bytes;
-use wasmrt_model::{Limit, LimitKind};
-
-/// Bytes that have gone one way, and how many may.
-#[derive(Debug)]
-pub(super) struct Volume {
-    bytes: u64,
-    limit: Limit<Bytes>,
-    kind: LimitKind,
-}
-
-impl Volume {
-    pub(super) fn new(limit: Limit<Bytes>, kind: LimitKind) -> Self {
-        Self { bytes: 0, limit, kind }
-    }
-
-    /// How many of these bytes may still go; the end of the guest when none may.
-    fn allowed(&self, wanted: usize) -> Answer<usize> {
-        let left = self.limit.bound().map_or(u64::MAX, |limit| limit.0.saturating_sub(self.bytes));
-        if left == 0 && wanted > 0 {
-            return Err(Ending::Limit(self.kind).into());
-        }
-        Ok(usize::try_from(left).map_or(wanted, |left| left.min(wanted)))
-    }
-
-    fn count(&mut self, bytes: usize, total: &AtomicU64) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        total.store(self.bytes, Ordering::Relaxed);
-    }
-}
 
 /// How to receive.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,7 +29,7 @@ impl Sockets {
     ) -> Answer<(usize, Option<SocketAddr>)> {
         let Self { network, open, received, .. } = self;
         let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
-        let allowed = received.allowed(buffer.len());
+        let allowed = received.allowed(buffer.len()).map_err(Ending::Limit);
         let (count, peer) = match &socket.state {
             State::Connected(fd) => {
                 let allowed = match allowed {
@@ -69,7 +39,7 @@ impl Sockets {
                         let next = socket.until_ready(PollFlags::IN, around.waiter, || {
                             rustix::net::recv(fd, &mut [0u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT)
                         })?;
-                        return if next.1 == 0 { Ok((0, None)) } else { Err(over) };
+                        return if next.1 == 0 { Ok((0, None)) } else { Err(over.into()) };
                     }
                 };
                 let room = &mut buffer[..allowed];
@@ -101,14 +71,15 @@ impl Sockets {
                     }
                 };
                 if datagram.0.min(buffer.len()) > allowed.unwrap_or(0) {
-                    return Err(Ending::Limit(received.kind).into());
+                    return Err(Ending::Limit(received.kind()).into());
                 }
                 (datagram.0, Some(datagram.1))
             }
             _ => return Err(Errno::NOTCONN.into()),
         };
         if !flags.peek {
-            received.count(count.min(buffer.len()), &around.counters.received_bytes);
+            let total = received.count(count.min(buffer.len()));
+            around.counters.received_bytes.store(total, Ordering::Relaxed);
         }
         Ok((count, peer))
     }
@@ -123,7 +94,7 @@ impl Sockets {
     ) -> Answer<usize> {
         let Self { network, open, sent, .. } = self;
         let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
-        let allowed = sent.allowed(data.len())?;
+        let allowed = sent.allowed(data.len()).map_err(Ending::Limit)?;
         let count = match &socket.state {
             State::Connected(fd) => {
                 if peer.is_some() {
@@ -134,7 +105,7 @@ impl Sockets {
             }
             State::Datagrams { fd, id, connected } => {
                 if allowed < data.len() {
-                    return Err(Ending::Limit(sent.kind).into());
+                    return Err(Ending::Limit(sent.kind()).into());
                 }
                 match peer {
                     Some(peer) if Family::of(peer) != socket.family => return Err(Errno::AFNOSUPPORT.into()),
@@ -158,9 +129,9 @@ impl Sockets {
             }
             _ => return Err(Errno::NOTCONN.into()),
         };
-        sent.count(count, &around.counters.sent_bytes);
+        around.counters.sent_bytes.store(sent.count(count), Ordering::Relaxed);
         if count == allowed && allowed < data.len() {
-            return Err(Ending::Limit(sent.kind).into());
+            return Err(Ending::Limit(sent.kind()).into());
         }
         Ok(count)
     }

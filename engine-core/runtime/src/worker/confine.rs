@@ -267,6 +267,15 @@ const SOCKETS: &[i64] = &[
 const SOCKET_OPTIONS: &[libc::c_int] =
     &[libc::SO_KEEPALIVE, libc::SO_OOBINLINE, libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_LINGER];
 
+/// Those that components may set beside: they say how this machine talks to the peer that there is.
+const COMPONENT_SOCKET_OPTIONS: &[(libc::c_int, libc::c_int)] = &[
+    (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
+    (libc::IPPROTO_IP, libc::IP_TTL),
+    (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
+];
+
 /// What may be asked of a descriptor by ioctl: whether it is a terminal, and how much can be read.
 const IOCTLS: &[u64] = &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO];
 
@@ -309,6 +318,11 @@ fn allowed_calls(guest: Guest) -> std::result::Result<BpfProgram, seccompiler::B
     let (Guest::Module { sockets } | Guest::Component { sockets } | Guest::Server { sockets }) = guest;
     if sockets {
         allow_sockets(&mut rules)?;
+        if !matches!(guest, Guest::Module { .. }) {
+            let options = COMPONENT_SOCKET_OPTIONS.iter().map(|(level, name)| option(*level, *name));
+            let options: Vec<_> = options.collect::<std::result::Result<_, _>>()?;
+            rules.entry(libc::SYS_setsockopt).or_default().extend(options);
+        }
     }
     let is = |argument: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])

@@ -46,7 +46,7 @@ impl Log {
             AccessLog::Off => return,
             AccessLog::Json => {
                 let mut line = serde_json::json!({
-                    "time": rfc3339(SystemTime::now()),
+                    "time": now().to_string(),
                     "peer": request.peer.to_string(),
                     "method": request.method.as_str(),
                     "target": shortened(&request.target),
@@ -63,7 +63,7 @@ impl Log {
                 let cut = if complete { "" } else { ", cut off" };
                 format!(
                     "{} {} \"{} {} {:?}\" {status} {bytes} bytes {:.1} ms{cut}\n",
-                    rfc3339(SystemTime::now()),
+                    now(),
                     request.peer,
                     request.method,
                     shortened(&request.target),
@@ -102,42 +102,11 @@ pub(super) fn named(method: &Method, target: &Uri) -> String {
     format!("{method} {}", shortened(target))
 }
 
+/// In UTC and to the millisecond.
+fn now() -> impl Display {
+    humantime::format_rfc3339_millis(SystemTime::now())
+}
+
 fn shortened(words: &impl Display) -> String {
     words.to_string().escape_debug().take(MOST_QUOTED).collect()
-}
-
-/// A time of the present era, in UTC and to the millisecond.
-fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Days are counted from the first of March of the year 0, so that a leap day comes last.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn times_are_told_in_utc() {
-        for (seconds, told) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399, "2000-02-28T23:59:59.000Z"),
-            (951_782_400, "2000-02-29T00:00:00.000Z"),
-            (1_735_689_599, "2024-12-31T23:59:59.000Z"),
-            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
-        ] {
-            assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), told);
-        }
-    }
 }

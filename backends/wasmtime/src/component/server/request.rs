@@ -1,17 +1,17 @@
 //! One request: its bounds, an instance of its own, its answer.
 
+use super::super::body::{Look, Polled, Seen, length};
 use super::super::ending;
 use super::super::state::{self, Place, State};
 use super::Server;
 use super::log::{Asked, named};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -77,7 +77,7 @@ pub(super) async fn answer(
     server: Arc<Server>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<Told>, Infallible> {
+) -> Result<Response<Seen<HyperOutgoingBody, Teller>>, Infallible> {
     let asked = Asked::new(peer, &request);
     let without_body = request.method() == http::Method::HEAD;
     let failed = Arc::new(AtomicBool::new(false));
@@ -87,7 +87,8 @@ pub(super) async fn answer(
     };
     let status = response.status().as_u16();
     let promised = if without_body { Some(0) } else { promised(response.headers()) };
-    Ok(response.map(|body| Told { body, server, asked, status, bytes: 0, promised, complete: false, failed }))
+    let teller = Teller { server, asked, status, bytes: 0, promised, complete: false, failed };
+    Ok(response.map(|body| Seen::new(body, teller)))
 }
 
 /// How long a response says that it is.
@@ -105,7 +106,8 @@ async fn respond(
     let slot = slot(server, deadline).await?;
     let too_large = Arc::new(AtomicBool::new(false));
     let left = server.limits.body_bytes;
-    let request = request.map(|body| Bounded { body, left, too_large: Arc::clone(&too_large) });
+    let bound = Bound { left, too_large: Arc::clone(&too_large) };
+    let request = request.map(|body| Seen::new(body, bound));
     let (sender, receiver) = oneshot::channel();
     let work = Work { server: Arc::clone(server), deadline, slot, failed: Arc::clone(failed) };
     let guest = Running(Some(tokio::spawn(run(work, request, sender))));
@@ -219,7 +221,7 @@ struct Work {
 }
 
 /// Lets an instance of its own answer the request. What is returned counts only when nothing was sent.
-async fn run(work: Work, request: Request<Bounded>, sender: oneshot::Sender<Sent>) -> Refused {
+async fn run(work: Work, request: Request<Seen<Incoming, Bound>>, sender: oneshot::Sender<Sent>) -> Refused {
     let Work { server, deadline, slot: _slot, failed: has_failed } = work;
     let _ticks = server.ticker.tick();
     let (method, target) = (request.method().clone(), request.uri().clone());
@@ -235,7 +237,10 @@ async fn run(work: Work, request: Request<Bounded>, sender: oneshot::Sender<Sent
     // Others on this thread get their turn at each tick, and so does the deadline.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    let ended = timeout_at(deadline, call(&server, &mut store, request, sender)).await;
+    let network = Arc::clone(store.data().network().network());
+    let called = network.until_over(call(&server, &mut store, request, sender));
+    let ended = timeout_at(deadline, called).await;
+    let _or_cut_off = timeout_at(deadline, store.data().network().last_writes()).await;
     let ending = match ended {
         Ok(Ok(())) => return failed_unless_sent(),
         Ok(Err(error)) => ending::of(error, &mut store),
@@ -267,7 +272,7 @@ fn failed_unless_sent() -> Refused {
 async fn call(
     server: &Server,
     store: &mut Store<State>,
-    request: Request<Bounded>,
+    request: Request<Seen<Incoming, Bound>>,
     sender: oneshot::Sender<Sent>,
 ) -> wasmtime::Result<()> {
     let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
@@ -276,30 +281,19 @@ async fn call(
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
 }
 
-/// The body of a request, up to its bound.
-struct Bounded {
-    body: Incoming,
+/// Ends the body of a request at its bound.
+struct Bound {
     left: u64,
     too_large: Arc<AtomicBool>,
 }
 
-impl Body for Bounded {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
-            other => return Poll::Ready(other.map(|frame| frame.map_err(HttpError::from))),
-        };
-        let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        match self.left.checked_sub(bytes) {
+impl Look for Bound {
+    fn polled(&mut self, polled: Polled, _: &mut Context<'_>) -> Polled {
+        let Poll::Ready(Some(Ok(frame))) = &polled else { return polled };
+        match self.left.checked_sub(length(frame)) {
             Some(left) => {
                 self.left = left;
-                Poll::Ready(Some(Ok(frame)))
+                polled
             }
             None => {
                 self.left = 0;
@@ -308,19 +302,10 @@ impl Body for Bounded {
             }
         }
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
-/// The body of a response, which is told of when it has ended.
-pub(super) struct Told {
-    body: HyperOutgoingBody,
+/// Tells of a request when the body of its response has ended.
+pub(super) struct Teller {
     server: Arc<Server>,
     asked: Asked,
     status: u16,
@@ -331,43 +316,25 @@ pub(super) struct Told {
     failed: Arc<AtomicBool>,
 }
 
-impl Body for Told {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-                self.bytes = self.bytes.saturating_add(bytes);
+impl Look for Teller {
+    fn polled(&mut self, polled: Polled, _: &mut Context<'_>) -> Polled {
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.bytes = self.bytes.saturating_add(length(frame)),
+            Poll::Ready(None) => {
+                // What a guest left behind when it failed is no complete answer, although nothing more will come.
+                if self.failed.load(Ordering::Acquire) {
+                    return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
+                }
+                self.complete = true;
             }
-            Some(Err(_)) => {}
-            // What a guest left behind when it failed is no complete answer, although nothing more will come.
-            None if self.failed.load(Ordering::Acquire) => {
-                return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
-            }
-            None => self.complete = true,
+            _ => {}
         }
-        Poll::Ready(frame)
+        polled
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        // A body that has nothing left is not always asked once more.
-        let at_end = self.promised == Some(self.bytes) || self.body.is_end_stream();
+    /// A body that has nothing left is not always asked once more.
+    fn dropped(&mut self, at_end: bool) {
+        let at_end = at_end || self.promised == Some(self.bytes);
         let complete = self.complete || at_end && !self.failed.load(Ordering::Acquire);
         self.server.log.access(&self.asked, self.status, self.bytes, complete);
     }

@@ -4,7 +4,14 @@
 //! |---|---|
 //! | `resolve HOST:PORT` | the addresses of a name, sorted |
 //! | `tcp HOST:PORT TEXT` | connects, sends, says that this was all, reads to the end |
+//! | `bulk HOST:PORT N` | the same with N bytes, and how many came back |
+//! | `leave HOST:PORT N` | connects, writes N bytes, and ends without closing or waiting for anything |
+//! | `wait HOST:PORT` | connects, and reads what comes until the other end closes |
+//! | `many HOST:PORT N` | connects N times and keeps all connections; how many it got, where it was fewer |
+//! | `options HOST:PORT` | connects, and sets and reads a socket option |
 //! | `udp HOST:PORT TEXT` | sends a datagram and waits for one |
+//! | `connected HOST:PORT TEXT` | the same over a socket that has this peer only |
+//! | `bind ADDRESS:PORT TEXT` | binds a socket for datagrams, and waits for one that nobody sends if TEXT is `wait` |
 //! | `serve ADDRESS:PORT N` | says `listening on ADDRESS`, echoes N connections to their ends |
 //! | `echo ADDRESS:PORT N` | the same with N datagrams |
 
@@ -19,13 +26,16 @@ fn main() {
         let answer = match words.as_slice() {
             ["resolve", name] => resolve(name),
             ["tcp", to, text] => tcp(to, text),
+            ["bulk", to, count] => number(count).and_then(|count| bulk(to, count)),
+            ["leave", to, count] => number(count).and_then(|count| leave(to, count)),
+            ["wait", to] => wait(to),
+            ["many", to, count] => number(count).and_then(|count| many(to, count)),
+            ["options", to] => options(to),
             ["udp", to, text] => udp(to, text),
-            ["serve", at, count] => {
-                count.parse().map_err(|_| ErrorKind::InvalidInput.into()).and_then(|count| serve(at, count))
-            }
-            ["echo", at, count] => {
-                count.parse().map_err(|_| ErrorKind::InvalidInput.into()).and_then(|count| echo(at, count))
-            }
+            ["connected", to, text] => connected(to, text),
+            ["bind", at, what] => bind(at, what),
+            ["serve", at, count] => number(count).and_then(|count| serve(at, count)),
+            ["echo", at, count] => number(count).and_then(|count| echo(at, count)),
             _ => {
                 eprintln!("{line}: makes no sense");
                 std::process::exit(64);
@@ -38,6 +48,10 @@ fn main() {
             Err(error) => println!("{line} => {:?}", error.kind()),
         }
     }
+}
+
+fn number(text: &str) -> std::io::Result<usize> {
+    text.parse().map_err(|_| ErrorKind::InvalidInput.into())
 }
 
 fn resolve(name: &str) -> Answer {
@@ -56,6 +70,66 @@ fn tcp(to: &str, text: &str) -> Answer {
     Ok(came)
 }
 
+fn bulk(to: &str, count: usize) -> Answer {
+    let mut stream = TcpStream::connect(to)?;
+    stream.write_all(&vec![b'x'; count])?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut came = Vec::new();
+    stream.read_to_end(&mut came)?;
+    Ok(format!("{} bytes", came.iter().filter(|byte| **byte == b'x').count()))
+}
+
+fn leave(to: &str, count: usize) -> Answer {
+    let mut stream = TcpStream::connect(to)?;
+    stream.write_all(&vec![b'x'; count])?;
+    std::mem::forget(stream);
+    Ok(String::new())
+}
+
+fn wait(to: &str) -> Answer {
+    let mut came = String::new();
+    TcpStream::connect(to)?.read_to_string(&mut came)?;
+    Ok(came)
+}
+
+fn many(to: &str, count: usize) -> Answer {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        match TcpStream::connect(to) {
+            Ok(stream) => streams.push(stream),
+            Err(_) if !streams.is_empty() => return Ok(format!("{} of them", streams.len())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(String::new())
+}
+
+fn options(to: &str) -> Answer {
+    let stream = TcpStream::connect(to)?;
+    stream.set_ttl(7)?;
+    Ok(format!("{} hops", stream.ttl()?))
+}
+
+fn connected(to: &str, text: &str) -> Answer {
+    let to = to.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+    let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(to)?;
+    socket.send(text.as_bytes())?;
+    let mut buffer = vec![0u8; 64 << 10];
+    let length = socket.recv(&mut buffer)?;
+    let who = if socket.peer_addr()? == to { "the peer" } else { "somebody" };
+    Ok(format!("{} from {who}", String::from_utf8_lossy(&buffer[..length])))
+}
+
+fn bind(at: &str, what: &str) -> Answer {
+    let socket = UdpSocket::bind(at)?;
+    if what == "wait" {
+        socket.recv_from(&mut [0u8; 16])?;
+    }
+    Ok(String::new())
+}
+
 fn udp(to: &str, text: &str) -> Answer {
     let to = to.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
     let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
@@ -67,7 +141,7 @@ fn udp(to: &str, text: &str) -> Answer {
     Ok(format!("{} from {who}", String::from_utf8_lossy(&buffer[..length])))
 }
 
-fn serve(at: &str, count: u32) -> Answer {
+fn serve(at: &str, count: usize) -> Answer {
     let listener = TcpListener::bind(at)?;
     println!("listening on {}", listener.local_addr()?);
     let mut total = 0;
@@ -87,7 +161,7 @@ fn serve(at: &str, count: u32) -> Answer {
     Ok(format!("{total} bytes"))
 }
 
-fn echo(at: &str, count: u32) -> Answer {
+fn echo(at: &str, count: usize) -> Answer {
     let socket = UdpSocket::bind(at)?;
     println!("listening on {}", socket.local_addr()?);
     let (mut buffer, mut total) = (vec![0u8; 64 << 10], 0);
