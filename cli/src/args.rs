@@ -6,6 +6,7 @@ pub(crate) mod limits;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod values;
+pub(crate) mod world;
 
 use crate::help;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};

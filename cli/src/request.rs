@@ -4,6 +4,7 @@
 
 use crate::args::run::RunArgs;
 use crate::args::values::Variable;
+use crate::args::world::WorldArgs;
 use crate::env_file;
 use crate::module::ModuleSource;
 use std::fs::File;
@@ -136,18 +137,24 @@ fn apply_program(args: &RunArgs, module: &ModuleSource, guest_args: Vec<String>,
 
 fn apply_grants(args: &RunArgs, spec: &mut RunSpec) -> Result<()> {
     let typed = &args.grants;
+    apply_world(&typed.world, spec)?;
+    spec.network.publish.extend(typed.publish.iter().chain(&typed.listen));
+    Ok(())
+}
+
+/// Directories, variables and rules; outputs are each front-end's own matter.
+pub(crate) fn apply_world(typed: &WorldArgs, spec: &mut RunSpec) -> Result<()> {
     for preopen in typed.volumes.iter().chain(&typed.directories) {
         check_host_path(preopen)?;
         spec.preopens.push(preopen.clone());
     }
     apply_variables(&typed.env_file, &typed.env, &mut spec.env)?;
     spec.network.allow.extend(typed.net.iter().cloned());
-    spec.network.publish.extend(typed.publish.iter().chain(&typed.listen));
     Ok(())
 }
 
 /// Variables from files, then those that were typed.
-pub(crate) fn apply_variables(files: &[PathBuf], typed: &[Variable], env: &mut Environment) -> Result<()> {
+fn apply_variables(files: &[PathBuf], typed: &[Variable], env: &mut Environment) -> Result<()> {
     for path in files {
         env_file::read(path)?.into_iter().for_each(|variable| set_variable(env, variable));
     }
@@ -156,7 +163,7 @@ pub(crate) fn apply_variables(files: &[PathBuf], typed: &[Variable], env: &mut E
 }
 
 /// A preopen that is not there is told with the flag's own words, before anything else is done.
-pub(crate) fn check_host_path(preopen: &Preopen) -> Result<()> {
+fn check_host_path(preopen: &Preopen) -> Result<()> {
     std::fs::metadata(&preopen.host).map(drop).map_err(|source| {
         Error::io(format!("cannot give the guest '{}'", preopen.host.display()), source)
             .with_hint("it has to exist already: nothing is created for a volume")
@@ -197,10 +204,10 @@ fn apply_streams(args: &RunArgs, module: &ModuleSource, spec: &mut RunSpec) -> R
     if let Some(stdin) = &typed.stdin {
         spec.stdio.stdin = stdin.clone();
     }
-    if let Some(stdout) = &typed.stdout {
+    if let Some(stdout) = &typed.world.stdout {
         spec.stdio.stdout = stdout.clone();
     }
-    if let Some(stderr) = &typed.stderr {
+    if let Some(stderr) = &typed.world.stderr {
         spec.stdio.stderr = stderr.clone();
     }
     let piped = [

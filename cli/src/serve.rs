@@ -4,7 +4,7 @@ use crate::args::serve::ServeArgs;
 use crate::module::{self, ModuleSource};
 use crate::output;
 use crate::progress::Progress;
-use crate::request::{apply_variables, check_host_path, read_spec, runtime_config};
+use crate::request::{apply_world, read_spec, runtime_config};
 use std::time::Duration;
 use wasmrt_model::component::ServeLimits;
 use wasmrt_model::stdio::{Input, Output};
@@ -77,18 +77,15 @@ fn spec_of(args: &ServeArgs, source: &ModuleSource) -> Result<RunSpec> {
     if spec.args.is_empty() {
         spec.args = vec![source.guest_name()];
     }
-    for preopen in grants.volumes.iter().chain(&grants.directories) {
-        check_host_path(preopen)?;
-        spec.preopens.push(preopen.clone());
-    }
-    apply_variables(&grants.env_file, &grants.env, &mut spec.env)?;
-    spec.network.allow.extend(grants.net.iter().cloned());
+    apply_world(&grants.world, &mut spec)?;
     // Instances share the process: there is nobody whose input they could take turns with.
     if spec.stdio.stdin == Input::Inherit {
         spec.stdio.stdin = Input::Null;
     }
-    let outputs =
-        [(&grants.stdout, &mut spec.stdio.stdout, "stdout"), (&grants.stderr, &mut spec.stdio.stderr, "stderr")];
+    let outputs = [
+        (&grants.world.stdout, &mut spec.stdio.stdout, "stdout"),
+        (&grants.world.stderr, &mut spec.stdio.stderr, "stderr"),
+    ];
     for (typed, output, name) in outputs {
         if let Some(typed) = typed {
             *output = typed.clone();
@@ -105,5 +102,8 @@ fn spec_of(args: &ServeArgs, source: &ModuleSource) -> Result<RunSpec> {
     spec.limits.output_bytes = request_limits.output_limit.or(spec.limits.output_bytes);
     spec.limits.written_bytes = request_limits.write_limit.or(spec.limits.written_bytes);
     spec.limits.open_files = request_limits.max_files.or(spec.limits.open_files);
+    spec.limits.open_sockets = request_limits.max_sockets.or(spec.limits.open_sockets);
+    spec.limits.received_bytes = request_limits.receive_limit.or(spec.limits.received_bytes);
+    spec.limits.sent_bytes = request_limits.send_limit.or(spec.limits.sent_bytes);
     Ok(spec)
 }

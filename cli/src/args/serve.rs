@@ -2,15 +2,14 @@
 
 use super::limits::CodeLimitArgs;
 use super::run::EngineArgs;
-use super::values::{self, Variable};
+use super::values;
+use super::world::WorldArgs;
 use clap::{Args, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use wasmrt_model::component::AccessLog;
-use wasmrt_model::network::NetworkRule;
-use wasmrt_model::stdio::Output;
 use wasmrt_model::units::{Bytes, Count, Span};
-use wasmrt_model::{Limit, Preopen, Random};
+use wasmrt_model::{Limit, Random};
 
 /// `serve`.
 #[derive(Debug, Args)]
@@ -75,27 +74,8 @@ pub(crate) struct ServerArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What instances are given")]
 pub(crate) struct ServeGrantArgs {
-    /// Give a directory: HOST:GUEST, with :ro for reading only
-    #[arg(short, long = "volume", value_name = "HOST:GUEST[:ro|rw]")]
-    pub(crate) volumes: Vec<Preopen>,
-    /// Give a directory, in wasmtime's form
-    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro|rw]]", value_parser = values::directory)]
-    pub(crate) directories: Vec<Preopen>,
-    /// Set an environment variable, or pass on one of the host's
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    pub(crate) env: Vec<Variable>,
-    /// Set environment variables from a file, one to a line
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) env_file: Vec<PathBuf>,
-    /// Standard output of instances: inherit, null or a file that is created or emptied
-    #[arg(long, value_name = "FILE|null|inherit", value_parser = values::output(), value_hint = ValueHint::FilePath)]
-    pub(crate) stdout: Option<Output>,
-    /// Standard error of instances: inherit, null or a file that is created or emptied
-    #[arg(long, value_name = "FILE|null|inherit", value_parser = values::output(), value_hint = ValueHint::FilePath)]
-    pub(crate) stderr: Option<Output>,
-    /// Allow something on the network, as for runs
-    #[arg(long, value_name = "RULE")]
-    pub(crate) net: Vec<NetworkRule>,
+    #[command(flatten)]
+    pub(crate) world: WorldArgs,
     /// The randomness that instances see: real, or a seed, the same for each request
     #[arg(long, value_name = "real|SEED", value_parser = values::random)]
     pub(crate) random: Option<Random>,
@@ -114,7 +94,16 @@ pub(crate) struct RequestLimitArgs {
     /// Bytes that a request writes to files
     #[arg(long, value_name = "SIZE")]
     pub(crate) write_limit: Option<Limit<Bytes>>,
-    /// Files and directories that a request has open at a time
+    /// Sockets that a request has open at a time; they count among its files too
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_sockets: Option<Limit<Count>>,
+    /// Bytes that a request receives over connections of its own
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) receive_limit: Option<Limit<Bytes>>,
+    /// Bytes that a request sends over connections of its own
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) send_limit: Option<Limit<Bytes>>,
+    /// Files, directories and sockets that a request has open at a time
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_files: Option<Limit<Count>>,
 }

@@ -5,6 +5,7 @@
 
 mod clients;
 mod conversation;
+mod https;
 mod peers;
 mod ports;
 pub mod silent;

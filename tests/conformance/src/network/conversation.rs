@@ -24,7 +24,7 @@ pub(super) fn hold(mut stream: TcpStream, does: &Does) -> Vec<u8> {
         Does::Http => http(&mut stream, &mut received),
         Does::Resets => some(&mut stream, &mut received)
             .and_then(|_| Ok(rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?)),
-        Does::Silent | Does::Closed | Does::Full | Does::Stranger => Ok(()),
+        Does::Silent | Does::Closed | Does::Full | Does::Stranger | Does::Https(_) => Ok(()),
     };
     received
 }
@@ -56,7 +56,7 @@ fn tell(stream: &mut TcpStream, text: &[u8], received: &mut Vec<u8>) -> std::io:
 }
 
 /// Takes what comes first.
-fn some(stream: &mut TcpStream, received: &mut Vec<u8>) -> std::io::Result<usize> {
+fn some(stream: &mut impl Read, received: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut buffer = vec![0; 64 << 10];
     let count = stream.read(&mut buffer)?;
     received.extend_from_slice(&buffer[..count]);
@@ -64,16 +64,24 @@ fn some(stream: &mut TcpStream, received: &mut Vec<u8>) -> std::io::Result<usize
 }
 
 fn http(stream: &mut TcpStream, received: &mut Vec<u8>) -> std::io::Result<()> {
+    match request(stream, received)? {
+        Some(response) => tell(stream, &response, received),
+        None => Ok(()),
+    }
+}
+
+/// Takes a request, and makes the response to it; None when it does not come.
+pub(super) fn request(stream: &mut impl Read, received: &mut Vec<u8>) -> std::io::Result<Option<Vec<u8>>> {
     let answer = loop {
         if some(stream, received)? == 0 || received.len() > REQUEST {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(answer) = answer(received) {
             break answer;
         }
     };
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
-    tell(stream, &[head.into_bytes(), answer].concat(), received)
+    Ok(Some([head.into_bytes(), answer].concat()))
 }
 
 /// What a request is answered with, once it is whole.

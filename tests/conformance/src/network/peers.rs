@@ -1,6 +1,7 @@
 //! Peers: whom a guest may try to reach, what they do then, and what they saw.
 
 use super::conversation::{self, PATIENCE};
+use super::https::{Certificate, Server};
 use super::{Protocol, Text};
 use crate::Result;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -53,6 +54,8 @@ pub enum Does {
     Full,
     /// Answers one HTTP request: with its body, or with its first line where it has none.
     Http,
+    /// Answers one HTTP request over TLS, in the same way.
+    Https(Certificate),
     /// Resets the connection when something came.
     Resets,
     /// Answers each datagram from another port first, and then as `echo`.
@@ -113,11 +116,18 @@ impl Standing {
                 standing._held = vec![TcpStream::connect(local)?.into(), listener.into()];
             }
             (Protocol::Tcp, Does::Stranger) => return Err(std::io::Error::other("strangers send datagrams")),
+            (Protocol::Tcp, Does::Https(certificate)) => {
+                let listener = TcpListener::bind(any)?;
+                standing.local = Some(listener.local_addr()?);
+                let server = Server::new(certificate, root)?;
+                standing.serve(move |stop| connections(&listener, move |stream| server.hold(stream), false, stop))?;
+            }
             (Protocol::Tcp, does) => {
                 let listener = TcpListener::bind(any)?;
                 standing.local = Some(listener.local_addr()?);
-                let does = does.clone();
-                standing.serve(move |stop| connections(&listener, &does, stop))?;
+                let (does, silent) = (does.clone(), *does == Does::Silent);
+                let hold = move |stream| conversation::hold(stream, &does);
+                standing.serve(move |stop| connections(&listener, hold, silent, stop))?;
             }
             (Protocol::Udp, Does::Closed) => {
                 // A socket with one peer, itself, takes nobody else's datagrams.
@@ -199,7 +209,12 @@ fn wait(socket: impl AsFd, stop: &OwnedFd) -> std::io::Result<bool> {
     }
 }
 
-fn connections(listener: &TcpListener, does: &Does, stop: &OwnedFd) -> std::io::Result<Tally> {
+fn connections(
+    listener: &TcpListener,
+    hold: impl Fn(TcpStream) -> Vec<u8> + Clone + Send + 'static,
+    is_silent: bool,
+    stop: &OwnedFd,
+) -> std::io::Result<Tally> {
     listener.set_nonblocking(true)?;
     let (mut tally, mut silent, mut talking) = (Tally::default(), Vec::new(), Vec::new());
     loop {
@@ -212,15 +227,15 @@ fn connections(listener: &TcpListener, does: &Does, stop: &OwnedFd) -> std::io::
                 Err(error) => return Err(error),
             };
             tally.reached += 1;
-            if *does == Does::Silent {
+            if is_silent {
                 silent.push(stream);
                 continue;
             }
             stream.set_nonblocking(false)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
-            let does = does.clone();
-            talking.push(std::thread::spawn(move || conversation::hold(stream, &does)));
+            let hold = hold.clone();
+            talking.push(std::thread::spawn(move || hold(stream)));
         }
         if over {
             break;

@@ -255,11 +255,30 @@ fn sockets_that_it_has_reach_nobody_else() {
             rustix::net::sendmsg_addr(&datagrams, &name, &[], &mut Default::default(), rustix::net::SendFlags::empty());
         assert!(refused(sent.map_err(Into::into)));
         assert!(refused(datagrams.set_broadcast(true)) && refused(accepted.set_nodelay(true)));
+        assert!(refused(accepted.set_ttl(7)));
     });
     assert!(stranger.recv(&mut [0; 8]).is_err_and(|error| error.kind() == Io::WouldBlock));
     let mut answer = [0; 6];
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"answer");
+}
+
+/// The same of a component, whose sockets have a few more options.
+#[test]
+fn sockets_of_components_reach_nobody_else_either() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = listener.local_addr().unwrap();
+    let _client = TcpStream::connect(local).unwrap();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for sockets in [true, false] {
+        behind_wall(&[], Guest::Component { sockets }, || {
+            assert!(refused(TcpStream::connect(local)) && refused(TcpListener::bind("127.0.0.1:0")));
+            assert!(refused(UdpSocket::bind("127.0.0.1:0")) && refused(UnixStream::pair()));
+            assert!(refused(datagrams.send_to(b"x", local)) && refused(datagrams.connect(local)));
+            assert!(refused(datagrams.set_broadcast(true)));
+            assert_eq!(listener.set_ttl(7).is_ok(), sockets);
+        });
+    }
 }
 
 #[test]
