@@ -3,6 +3,8 @@
 //! Callers branch on [`ErrorKind`], people read the rest. A guest that traps, exits or runs into a limit is no error: that
 //! is an [`Outcome`](crate::Outcome).
 
+mod wire;
+
 use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
@@ -38,6 +40,8 @@ pub enum ErrorKind {
     CompileFailed,
     /// The caller ended it.
     Cancelled,
+    /// As many runs are under way, and wait, as may. Later there is room again.
+    Busy,
     /// wasmrt itself, or the machine below it, failed.
     Internal,
 }
@@ -60,6 +64,7 @@ impl ErrorKind {
             Self::EngineUnavailable => "engine-unavailable",
             Self::CompileFailed => "compile-failed",
             Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
             Self::Internal => "internal",
         }
     }
