@@ -7,6 +7,7 @@
 mod config;
 mod find;
 mod module;
+mod published;
 mod queue;
 mod run;
 mod streams;
@@ -15,6 +16,7 @@ mod zygote_process;
 pub use config::{EmbedderConfig, StartOptions, WhenFull};
 pub use find::find_worker;
 pub use module::Module;
+pub use published::PublishedAt;
 pub use run::Run;
 
 use crate::inspect::Inspection;
@@ -23,6 +25,7 @@ use crate::registry::EngineStatus;
 use crate::runtime::{Compiled, Runtime};
 use crate::wire::packet::{self, Packet};
 use crate::wire::{self, Answer, JobHead, Task};
+use published::Announcements;
 use queue::Queue;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
@@ -160,7 +163,13 @@ impl Embedder {
         let StartOptions { piped, when_full } = options;
         let mut spec = spec.clone();
         take_environment(&mut spec);
-        let streams = streams::set_up(&mut spec.stdio, piped)?;
+        let mut streams = streams::set_up(&mut spec.stdio, piped)?;
+        let ports = published::chosen_ports(&spec.network);
+        if ports > 0 {
+            let (ours, theirs) = std::io::pipe().map_err(|source| no_descriptor(source, &self.inner.config))?;
+            streams.events = Some(theirs.into());
+            streams.announcements = Announcements::new(ours, ports);
+        }
         self.send(Task::Run, Some(module), Some(&spec), streams, when_full)
     }
 
@@ -277,6 +286,8 @@ impl Embedder {
             module: module.map(Module::name),
             long_spec: spec.len() > packet::MOST_BYTES / 2,
             streams: streams.given.each_ref().map(Option::is_some),
+            events: streams.events.is_some(),
+            group: streams.group.map(|group| group.as_raw_nonzero().get()),
         };
         let head_json = serde_json::to_vec(&head)
             .map_err(|source| Error::new(ErrorKind::Internal, "a job cannot be written down").with_source(source))?;
@@ -293,7 +304,7 @@ impl Embedder {
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), directory.as_fd()];
         descriptors.extend(module.map(Module::memory));
         descriptors.extend(long.as_ref().map(AsFd::as_fd));
-        descriptors.extend(streams.given.iter().flatten().map(AsFd::as_fd));
+        descriptors.extend(streams.given.iter().flatten().chain(&streams.events).map(AsFd::as_fd));
         let packet = Packet::new(&head_json).body(&[body]);
         let sent = self.zygote(here).and_then(|zygote| match packet.send(zygote.control(), &descriptors) {
             Ok(()) => Ok(zygote),
@@ -307,7 +318,7 @@ impl Embedder {
             Err(source) => Err(no_descriptor(source)),
         });
         match sent {
-            Ok(zygote) => Ok(Run::new(Arc::clone(&self.inner), zygote, ours, place, streams.ours)),
+            Ok(zygote) => Ok(Run::new(Arc::clone(&self.inner), zygote, ours, place, streams)),
             Err(error) => {
                 here.lock().queue.leave(place);
                 Err(error)
@@ -318,7 +329,7 @@ impl Embedder {
     /// A place among the runs, as soon as there is one.
     fn take_place(&self, here: &Here, socket: &Arc<OwnedFd>, when_full: WhenFull) -> Result<u64> {
         let config = &self.inner.config;
-        let places = config.max_runs.saturating_add(config.queue);
+        let places = config.max_runs.max(1).saturating_add(config.queue);
         let until = when_full.deadline();
         loop {
             let waits_for = {

@@ -15,6 +15,7 @@ mod embed;
 mod gauge;
 mod inspect;
 mod instance;
+mod kept;
 mod network;
 mod observer;
 mod process;
@@ -30,7 +31,9 @@ mod worker;
 mod zygote;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
-pub use embed::{Embedder, EmbedderConfig, EmbedderStatus, Module, Run, StartOptions, WhenFull, find_worker};
+pub use embed::{
+    Embedder, EmbedderConfig, EmbedderStatus, Module, PublishedAt, Run, StartOptions, WhenFull, find_worker,
+};
 pub use inspect::{Inspection, Verdict};
 pub use instance::{
     CallEnd, CallLimits, CallOutcome, CallUsage, Caller, CancelHandle, Imports, Instance, InstanceUsage,

@@ -230,6 +230,12 @@ pub(crate) fn default_signals_in_child() {
     }
 }
 
+/// Makes this process hear how its children end, whatever it was started with: a program that ignores them hands that on.
+pub(crate) fn hear_of_children() {
+    // SAFETY: setting the default disposition of a valid signal.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// What a worker and its supervisor share.
 #[repr(C)]
 struct SharedPage {

@@ -5,7 +5,7 @@ use crate::compile::Attention;
 use crate::inspect::{self, Inspection};
 use crate::instance::{self, Imports, Instance, InstantiateOptions, Watch};
 use crate::observer::{Note, Observer, Silent};
-use crate::ready::Preparer;
+use crate::ready::{Preparer, Ready, ReadyCode};
 use crate::registry::{EngineStatus, Registry};
 use crate::run;
 use crate::serve::{self, ServeOptions, Served};
@@ -59,6 +59,8 @@ pub struct RunOptions<'a> {
     pub cancel: Option<BorrowedFd<'a>>,
     /// The descriptors of streams that the spec calls piped.
     pub piped: PipedStreams,
+    /// The process group whose terminal the guest reads from, when that is not this process's.
+    pub(crate) group: Option<rustix::process::Pid>,
 }
 
 impl std::fmt::Debug for RunOptions<'_> {
@@ -127,19 +129,22 @@ impl Runtime {
     /// # Errors
     /// Whatever kept it from starting, and failures of ours; what the guest does to itself is an [`Outcome`].
     pub fn run(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<Outcome> {
-        let RunOptions { observer, forward_signals, cancel, piped } = options;
+        self.run_and_tell(module, spec, options, &mut |_| {})
+    }
+
+    /// As [`run`](Self::run), telling what it comes to before it starts.
+    pub(crate) fn run_and_tell(
+        &self,
+        module: &[u8],
+        spec: &RunSpec,
+        options: RunOptions<'_>,
+        tell: &mut dyn FnMut(&Ready),
+    ) -> Result<Outcome> {
+        let RunOptions { observer, forward_signals, cancel, piped, group } = options;
         let mut silent = Silent;
-        let observer = observer.unwrap_or(&mut silent);
-        let cache = self.usable_cache(observer);
-        let mut attention = Attention { observer, forward_signals, cancel };
-        if let Some(cache) = &cache {
-            self.registry.learn(cache);
-        }
-        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
-        let ready = preparer.prepare(module, spec, &mut attention)?;
-        if let Some(cache) = &cache {
-            self.registry.tell(cache);
-        }
+        let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel, group };
+        let (ready, cache) = self.prepare(module, spec, &mut attention)?;
+        tell(&ready);
         let engine = ready.plan.engine();
         let result = run::run(ready, piped, &mut attention);
         // An engine that was only known, and is not there when it is needed, has to be looked for next time.
@@ -149,22 +154,27 @@ impl Runtime {
         result
     }
 
-    /// Does everything that comes before a run: finds the engine, prepares the module, compiles it where a run would.
-    pub(crate) fn preload(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<()> {
-        let RunOptions { observer, forward_signals, cancel, .. } = options;
-        let mut silent = Silent;
-        let observer = observer.unwrap_or(&mut silent);
-        let cache = self.usable_cache(observer);
-        let mut attention = Attention { observer, forward_signals, cancel };
+    /// Everything that comes before a run: finds the engine, prepares the module, compiles it where a run would.
+    pub(crate) fn prepare(
+        &self,
+        module: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<(Ready, Option<ArtifactCache>)> {
+        let cache = self.usable_cache(attention.observer);
         if let Some(cache) = &cache {
             self.registry.learn(cache);
         }
         let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
-        preparer.prepare(module, spec, &mut attention)?;
+        let ready = preparer.prepare(module, spec, attention)?;
         if let Some(cache) = &cache {
             self.registry.tell(cache);
         }
-        Ok(())
+        Ok((ready, cache))
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Serves HTTP with a component that exports `wasi:http/incoming-handler`, until this process is asked to stop: by SIGTERM, SIGINT, SIGQUIT or
@@ -186,7 +196,7 @@ impl Runtime {
         let mut silent = Silent;
         let observer = observer.unwrap_or(&mut silent);
         let cache = self.usable_cache(observer);
-        let mut attention = Attention { observer, forward_signals: true, cancel: None };
+        let mut attention = Attention { observer, forward_signals: true, cancel: None, group: None };
         let preparer = Preparer::for_server(&self.registry, &self.config.ceiling, cache.as_ref());
         let ready = preparer.prepare_server(component, spec, &mut attention)?;
         serve::serve(ready, &listeners, options)
@@ -231,7 +241,8 @@ impl Runtime {
         let cache = self.cache()?;
         let mut spec = spec.clone();
         spec.aot = AotPolicy::Always;
-        let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel };
+        let mut attention =
+            Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel, group: None };
         let preparer = if is_only_a_proxy(module) {
             Preparer::for_server(&self.registry, &self.config.ceiling, Some(&cache))
         } else {
@@ -239,8 +250,8 @@ impl Runtime {
         };
         let ready = preparer.prepare(module, &spec, &mut attention)?;
         let code_bytes = match &ready.code {
-            crate::ready::ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
-            crate::ready::ReadyCode::Wasm(_) => {
+            ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
+            ReadyCode::Wasm(_) => {
                 return Err(Error::new(ErrorKind::Internal, "the engine interprets what it was to compile"));
             }
         };

@@ -7,6 +7,7 @@
 pub(crate) mod packet;
 
 use crate::cache::CacheConfig;
+use crate::embed::PublishedAt;
 use crate::inspect::Inspection;
 use crate::runtime::Compiled;
 use packet::{Packet, Received};
@@ -66,6 +67,18 @@ pub(crate) struct JobHead {
     pub(crate) long_spec: bool,
     /// Which of the guest's standard streams come along.
     pub(crate) streams: [bool; 3],
+    /// Whether there is a pipe for what is to be told while the job is done.
+    pub(crate) events: bool,
+    /// The caller's process group, when the guest reads from its terminal.
+    pub(crate) group: Option<i32>,
+}
+
+/// What is told of a job while it is done: a line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// A published port that the system chose is bound.
+    Published(PublishedAt),
 }
 
 /// A module by its content.

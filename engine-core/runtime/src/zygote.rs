@@ -5,16 +5,18 @@
 
 mod supervise;
 
+use crate::kept::{Kept, Learned};
 use crate::process::{self, ChildProcess, Death, Forked};
+use crate::ready::ArtifactNote;
 use crate::runtime::{Runtime, RuntimeConfig};
-use crate::wire::{self, Answer, Greeting, JobHead, VERSION, Welcome, packet};
-use crate::worker::above_standard_streams;
+use crate::wire::{self, Answer, Greeting, JobHead, Task, VERSION, Welcome, packet};
+use crate::worker::{above_standard_streams, thread_count};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketType, sockopt};
 use rustix::process::{Pid, Resource, Rlimit};
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wasmrt_model::{Error, ErrorKind, Result};
@@ -65,6 +67,7 @@ struct Job {
     module: Option<OwnedFd>,
     spec: Spec,
     streams: [Option<OwnedFd>; 3],
+    events: Option<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -91,19 +94,28 @@ struct Zygote {
     descriptors: Rlimit,
     running: Vec<Running>,
     waiting: VecDeque<Job>,
+    /// What earlier jobs came to.
+    kept: Kept,
+    /// Where supervisors tell of it: the zygote's end and theirs.
+    notes: (OwnedFd, OwnedFd),
 }
 
 impl Zygote {
     /// Meets the owner. None when there is none any more.
-    fn set_up(control: OwnedFd) -> Result<Option<Self>> {
+    fn set_up(mut control: OwnedFd) -> Result<Option<Self>> {
         let failed = |source| Error::io("cannot set up its own streams", source);
+        process::hear_of_children();
         let own = above_standard_streams(control.as_fd()).map_err(failed)?;
-        drop(control);
-        let control = own;
         let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())
             .map_err(|errno| failed(errno.into()))?;
         rustix::stdio::dup2_stdin(&null).map_err(|errno| failed(errno.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|errno| failed(errno.into()))?;
+        // What it came as is /dev/null now, and to be left open: nothing else may ever have the number of a standard stream.
+        if control.as_raw_fd() <= 2 {
+            std::mem::forget(std::mem::replace(&mut control, own));
+        } else {
+            control = own;
+        }
         let greeting = packet::receive(control.as_fd()).map_err(|source| Error::io("cannot hear its owner", source))?;
         let Some(greeting) = greeting else { return Ok(None) };
         let met = Self::meet(&greeting.head, greeting.descriptors.into_iter().next());
@@ -132,6 +144,8 @@ impl Zygote {
             descriptors,
             running: Vec::new(),
             waiting: VecDeque::new(),
+            kept: Kept::default(),
+            notes: packet::pair().map_err(|source| Error::io("cannot make a socket", source))?,
         }))
     }
 
@@ -162,6 +176,9 @@ impl Zygote {
                 self.start(job);
             }
             let events = self.wait(None).map_err(|source| Error::io("cannot wait", source))?;
+            if events.notes {
+                self.learn();
+            }
             self.conclude(&events);
             if events.owner_gone || (events.control && !self.accept()) {
                 return self.finish();
@@ -173,8 +190,11 @@ impl Zygote {
     fn wait(&self, timeout: Option<Duration>) -> std::io::Result<Events> {
         let ended = self.running.iter().filter_map(|running| running.supervisor.pidfd());
         let given_up = self.waiting.iter().map(|job| job.socket.as_fd());
-        let sources: Vec<BorrowedFd<'_>> =
-            [self.control.as_fd(), self.owner.as_fd()].into_iter().chain(ended).chain(given_up).collect();
+        let sources: Vec<BorrowedFd<'_>> = [self.control.as_fd(), self.owner.as_fd(), self.notes.0.as_fd()]
+            .into_iter()
+            .chain(ended)
+            .chain(given_up)
+            .collect();
         let mut polled: Vec<PollFd<'_>> =
             sources.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
         let timeout = timeout.map(|timeout| Timespec {
@@ -188,10 +208,10 @@ impl Zygote {
         }
         let mut seen = polled.iter().map(|polled| !polled.revents().is_empty());
         let mut next = || seen.next().unwrap_or(false);
-        let (control, owner_gone) = (next(), next());
+        let (control, owner_gone, notes) = (next(), next(), next());
         let ended = self.running.iter().map(|_| next()).collect();
         let given_up = self.waiting.iter().map(|_| next()).collect();
-        Ok(Events { control, owner_gone, ended, given_up })
+        Ok(Events { control, owner_gone, notes, ended, given_up })
     }
 
     /// Takes what has ended, or is not wanted any more, off the lists.
@@ -240,9 +260,39 @@ impl Zygote {
         }
     }
 
+    /// Keeps what supervisors found out: loads the engine that was needed, and holds on to the code, so that the next fork has both.
+    fn learn(&mut self) {
+        let Ok(Some(note)) = packet::receive(self.notes.0.as_fd()) else { return };
+        let Ok(learned) = wire::parse::<Learned>(&note.head) else { return };
+        // Whatever fails here only makes the next run slower, which then says what is wrong.
+        let engine = self.runtime.registry().get(learned.engine).and_then(|engine| engine.warm());
+        let Some(code) = learned.code.filter(|_| engine.is_ok()) else { return };
+        let hit = self.runtime.cache().ok().and_then(|cache| cache.find(&code.key));
+        if let Some(hit) = hit
+            && let Ok(note) = serde_json::from_slice::<ArtifactNote>(&hit.note)
+        {
+            self.kept.keep(learned.engine, &code, note, hit.code);
+        }
+    }
+
     fn start(&mut self, job: Job) {
+        if job.head.task == Task::Compile {
+            self.kept.forget();
+        }
+        // Loading an engine must not leave a thread behind: a fork would not have it, but the locks that it holds.
+        let threads = thread_count().unwrap_or(usize::MAX);
+        if threads > 1 {
+            let error = Error::new(ErrorKind::Internal, "wasmrt-worker has several threads, and cannot fork")
+                .with_context("threads", threads);
+            let _ = Answer::Failed(error).send(job.socket.as_fd());
+            return;
+        }
         match process::fork() {
-            Ok(Forked::Child) => supervise::carry_out(&self.runtime, job, self.pid, self.descriptors),
+            Ok(Forked::Child) => {
+                let Self { runtime, kept, notes, pid, descriptors, .. } = self;
+                supervise::Supervisor { runtime, kept, notes: notes.1.as_fd(), zygote: *pid, descriptors: *descriptors }
+                    .carry_out(job)
+            }
             Ok(Forked::Parent(supervisor)) => self.running.push(Running { supervisor, socket: job.socket }),
             Err(source) => {
                 let _ = Answer::Failed(Error::io("cannot fork a supervisor", source)).send(job.socket.as_fd());
@@ -253,7 +303,10 @@ impl Zygote {
     /// The owner is gone, and with it the other ends of all jobs: their supervisors notice and clean up. What does not is killed.
     fn finish(mut self) -> Result<()> {
         let until = Instant::now() + GOOD_ORDER;
-        self.waiting.clear();
+        for job in self.waiting.drain(..) {
+            let error = Error::new(ErrorKind::Cancelled, "the run was cancelled before it started");
+            let _ = Answer::Failed(error).send(job.socket.as_fd());
+        }
         while !self.running.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -289,6 +342,7 @@ impl Zygote {
 struct Events {
     control: bool,
     owner_gone: bool,
+    notes: bool,
     ended: Vec<bool>,
     given_up: Vec<bool>,
 }
@@ -319,12 +373,16 @@ impl Job {
                     *stream = Some(descriptors.next()?);
                 }
             }
-            Some((directory, module, spec, streams))
+            let events = if head.events { Some(descriptors.next()?) } else { None };
+            Some((directory, module, spec, streams, events))
         };
-        let Some((directory, module, spec, streams)) = ({ read }()) else {
+        let Some((directory, module, spec, streams, events)) = ({ read }()) else {
             nonsense(Error::new(ErrorKind::Internal, "a job without its descriptors"));
             return None;
         };
-        Some(Self { head, socket, directory, module, spec, streams })
+        Some(Self { head, socket, directory, module, spec, streams, events })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! A run as its caller sees it: waiting for its end, ending it, its piped streams.
 
+use super::published::{Announcements, PublishedAt};
 use super::queue::timespec;
-use super::streams::OurEnds;
+use super::streams::{OurEnds, Streams};
 use super::zygote_process::ZygoteProcess;
 use super::{Inner, unexpected};
 use crate::wire::Answer;
@@ -27,6 +28,7 @@ pub struct Run {
     owner: Pid,
     taken: AtomicBool,
     streams: Mutex<OurEnds>,
+    announcements: Mutex<Announcements>,
 }
 
 impl Run {
@@ -35,10 +37,19 @@ impl Run {
         zygote: Arc<ZygoteProcess>,
         socket: Arc<OwnedFd>,
         place: u64,
-        streams: OurEnds,
+        streams: Streams,
     ) -> Self {
-        let owner = rustix::process::getpid();
-        Self { inner, zygote, socket, place, owner, taken: AtomicBool::new(false), streams: Mutex::new(streams) }
+        let Streams { ours, announcements, .. } = streams;
+        Self {
+            inner,
+            zygote,
+            socket,
+            place,
+            owner: rustix::process::getpid(),
+            taken: AtomicBool::new(false),
+            streams: Mutex::new(ours),
+            announcements: Mutex::new(announcements),
+        }
     }
 
     /// Waits for the end.
@@ -81,6 +92,15 @@ impl Run {
     /// As [`take_stdout`](Self::take_stdout), for standard error.
     pub fn take_stderr(&self) -> Option<PipeReader> {
         self.our_ends().stderr.take()
+    }
+
+    /// The ports of the machine that the system chose for this run: those that the spec publishes without naming one. Waits until they are
+    /// bound; there are fewer when the run ended before that.
+    ///
+    /// # Errors
+    /// When there is nothing to be heard any more.
+    pub fn published(&self) -> Result<Vec<PublishedAt>> {
+        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     fn our_ends(&self) -> std::sync::MutexGuard<'_, OurEnds> {

@@ -1,9 +1,11 @@
 //! A run's standard streams on their way to another process: what was meant to be the caller's becomes a descriptor that is passed on.
 
+use super::published::Announcements;
 use crate::streams::PipedStreams;
 use crate::wire;
 use crate::worker::above_standard_streams;
-use std::io::{self, PipeReader, PipeWriter};
+use rustix::process::Pid;
+use std::io::{self, IsTerminal, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::{Error, Result, Stdio};
@@ -13,8 +15,13 @@ use wasmrt_model::{Error, Result, Stdio};
 pub(super) struct Streams {
     /// The guest's ends, to be passed on.
     pub(super) given: [Option<OwnedFd>; 3],
+    /// Where it is told what ports were chosen.
+    pub(super) events: Option<OwnedFd>,
+    /// Our process group, when the guest is to read from our terminal: only this group may.
+    pub(super) group: Option<Pid>,
     /// The caller's ends of pipes that were made here.
     pub(super) ours: OurEnds,
+    pub(super) announcements: Announcements,
 }
 
 /// The caller's ends of pipes.
@@ -32,7 +39,9 @@ pub(super) fn set_up(stdio: &mut Stdio, piped: PipedStreams) -> Result<Streams> 
     let stdin = input(&mut stdio.stdin, piped.stdin, &mut ours.stdin).map_err(failed("stdin"))?;
     let stdout = output(&mut stdio.stdout, rustix::stdio::stdout(), piped.stdout, &mut ours.stdout);
     let stderr = output(&mut stdio.stderr, rustix::stdio::stderr(), piped.stderr, &mut ours.stderr);
-    Ok(Streams { given: [stdin, stdout.map_err(failed("stdout"))?, stderr.map_err(failed("stderr"))?], ours })
+    let group = stdin.as_ref().is_some_and(|stdin| stdin.is_terminal()).then(rustix::process::getpgrp);
+    let given = [stdin, stdout.map_err(failed("stdout"))?, stderr.map_err(failed("stderr"))?];
+    Ok(Streams { given, events: None, group, ours, announcements: Announcements::default() })
 }
 
 fn input(input: &mut Input, piped: Option<OwnedFd>, ours: &mut Option<PipeWriter>) -> io::Result<Option<OwnedFd>> {

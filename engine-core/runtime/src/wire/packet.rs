@@ -11,7 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// Head and body together. A socket's buffer holds several.
 pub(crate) const MOST_BYTES: usize = 48 << 10;
 
-/// Descriptors in one packet: the answer's socket, directory, module, spec, three streams.
+/// Descriptors in one packet: the answer's socket, directory, module, spec, three streams, events.
 pub(crate) const MOST_DESCRIPTORS: usize = 8;
 
 const LENGTH_BYTES: usize = size_of::<u32>();

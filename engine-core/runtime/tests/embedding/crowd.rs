@@ -1,9 +1,9 @@
 //! Many runs: at once, one after the other, more than fit.
 
 use crate::guests::{HELLO, exits, hello, waits};
-use crate::room::{LONG, PIPED, Room, children, ended, engines, spec_of};
+use crate::room::{LONG, PIPED, Room, Watched, children, ended, engines, spec_of};
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasmrt_runtime::model::{ErrorKind, ExitStatus};
 use wasmrt_runtime::{Run, StartOptions, WhenFull};
 
@@ -91,13 +91,15 @@ fn runs_leave_no_descriptor_and_no_process_behind() {
     let worker = room.worker();
     let descriptors = |process: &str| std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
     let workers = worker.as_raw_nonzero().to_string();
-    // The last supervisor may not have been reaped yet when its answer is here already: a few messages later, it has been.
+    // The last supervisor may not have ended, or been reaped, when its answer is here already.
     let settle = || {
-        let settled = (0..1000).any(|_| {
-            room.embedder.engines().unwrap();
-            children(worker).is_empty()
-        });
-        assert!(settled);
+        for child in children(worker) {
+            assert!(Watched::new(child).ends());
+        }
+        let until = Instant::now() + LONG;
+        while !children(worker).is_empty() && Instant::now() < until {
+            std::thread::yield_now();
+        }
         (descriptors("self"), descriptors(&workers))
     };
     let before = settle();

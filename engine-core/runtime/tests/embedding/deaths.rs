@@ -25,13 +25,15 @@ fn a_crash_of_one_guest_leaves_the_others_alone() {
         let room = Room::new();
         let (victim, _, worker) = under_way(&room, engine);
         let (other, ..) = under_way(&room, engine);
+        // WasmEdge takes a bad access, wherever it comes from, for a trap of the guest's; a bad system call is nobody's.
+        let signal = if engine == "wasmedge" { Signal::SYS } else { Signal::SEGV };
         // A handler for stack overflows may swallow the first one, which no instruction of its own has caused.
         let outcome = std::iter::repeat_with(|| {
-            let _ = rustix::process::kill_process(worker, Signal::SEGV);
+            let _ = rustix::process::kill_process(worker, signal);
             victim.wait_timeout(Duration::from_millis(10))
         });
         let outcome = outcome.flatten().next().unwrap().unwrap();
-        assert_eq!(outcome.status, ExitStatus::EngineCrashed { signal: Signal::SEGV.as_raw() }, "{engine}");
+        assert_eq!(outcome.status, ExitStatus::EngineCrashed { signal: signal.as_raw() }, "{engine}");
         assert!(other.try_wait().is_none());
         assert!(room.run(&hello(), &spec_of(engine, "")).status.success());
         other.cancel();

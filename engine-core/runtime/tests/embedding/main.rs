@@ -4,6 +4,8 @@
 mod crowd;
 mod deaths;
 mod guests;
+mod network;
+mod owners;
 mod room;
 mod runs;
 mod streams;
