@@ -47,6 +47,18 @@ const STARTS_WITHIN: Duration = Duration::from_secs(10);
 /// when the last of them, and of the [`Run`]s that it started, is dropped, when [`close`](Self::close) is called, or when this process ends.
 ///
 /// A process forked from this one may go on to use its copy, which then starts a `wasmrt-worker` of its own; runs of its parent are not its to wait for.
+///
+/// ```no_run
+/// use wasmrt_runtime::{Embedder, EmbedderConfig, StartOptions, model::RunSpec};
+///
+/// let embedder = Embedder::new(EmbedderConfig::default());
+/// let module = embedder.module(&std::fs::read("app.wasm")?)?;
+/// let spec = RunSpec::from_json(r#"{"stdio": {"stdout": {"capture": {}}}, "limits": {"wall_time": "2s"}}"#)?;
+/// let run = embedder.start(&module, &spec, StartOptions::default())?;
+/// let outcome = run.wait()?;
+/// println!("{}", outcome.status);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Embedder {
     inner: Arc<Inner>,

@@ -36,7 +36,8 @@ impl Default for RuntimeConfig {
 
 /// Engines, cache and ceiling. Cheap to make: engines are loaded when they are needed.
 ///
-/// Runs fork, so the process must have one thread; a run in a process with more is refused. Instances can be made and used on any thread, and the
+/// Runs fork, so the process must have one thread; a run in a process with more is refused: such programs use an
+/// [`Embedder`](crate::Embedder). Instances can be made and used on any thread, and the
 /// first deadline of one starts a thread that lives as long as the runtime and its instances.
 #[derive(Debug)]
 pub struct Runtime {

@@ -80,7 +80,7 @@ pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Re
     if threads > 1 {
         return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork workers")
             .with_context("threads", threads)
-            .with_hint("run guests from a process that has one thread"));
+            .with_hint("programs with threads use an Embedder, which has another process fork them"));
     }
     let (report, report_writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|errno| Error::io("cannot make a pipe", errno.into()))?;

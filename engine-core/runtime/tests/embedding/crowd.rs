@@ -5,7 +5,15 @@ use crate::room::{LONG, PIPED, Room, Watched, children, ended, engines, spec_of}
 use std::io::Write;
 use std::time::{Duration, Instant};
 use wasmrt_runtime::model::{ErrorKind, ExitStatus};
-use wasmrt_runtime::{Run, StartOptions, WhenFull};
+use wasmrt_runtime::{Embedder, Module, Run, StartOptions, WhenFull};
+
+/// What bindings rely on.
+const _: fn() = || {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Embedder>();
+    shared::<Module>();
+    shared::<Run>();
+};
 
 #[test]
 fn threads_run_guests_side_by_side() {
