@@ -9,6 +9,7 @@ CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/wasmrt/target
 export WASMRT_GUESTS ?= $(CARGO_TARGET_DIR)/guests
 export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
+export WASMRT_WORKER ?= $(CARGO_TARGET_DIR)/release/wasmrt-worker
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -21,7 +22,7 @@ setup:
 	@.ci/setup
 
 build: setup
-	$(CARGO) build --release --locked -p wasm-run
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-runtime
 
 guests: setup
 	@tests/guests/build "$(WASMRT_GUESTS)"
@@ -47,6 +48,7 @@ bench: build guests
 
 install: build
 	install -Dm755 "$(WASMRT_CLI)" "$(DESTDIR)$(PREFIX)/bin/wasm-run"
+	install -Dm755 "$(WASMRT_WORKER)" "$(DESTDIR)$(PREFIX)/libexec/wasmrt/wasmrt-worker"
 	"$(WASMRT_CLI)" man | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/man/man1/wasm-run.1"
 	"$(WASMRT_CLI)" completions bash | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wasm-run"
 	"$(WASMRT_CLI)" completions zsh | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wasm-run"

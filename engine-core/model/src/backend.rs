@@ -5,13 +5,14 @@
 
 use crate::component::{ComponentOptions, Pool, WasmComponent};
 use crate::{Capabilities, Error, ErrorKind, FunctionType, LimitKind, ModuleInfo, Result, RunPlan, Tier, Trap, Value};
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 /// How native code is to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CompileOptions {
     /// The tier: [`Tier::Baseline`] or [`Tier::Optimized`].
     pub tier: Tier,

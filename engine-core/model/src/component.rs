@@ -6,6 +6,7 @@
 use crate::backend::{CompileOptions, Ending};
 use crate::network::Listener;
 use crate::{ModuleInfo, Result, RunPlan};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the code of a component depends on, beside the component itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ComponentOptions {
     /// How native code is made.
     pub code: CompileOptions,

@@ -38,7 +38,8 @@ impl NetworkPolicy {
 }
 
 /// How bytes travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Connections.
     Tcp,

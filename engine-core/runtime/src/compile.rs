@@ -4,7 +4,7 @@ use crate::cache::{self, ArtifactCache, Key};
 use crate::observer::{Compiling, Observer};
 use crate::process::{Death, SignalsAsDescriptor};
 use crate::supervisor::{self, Cause, Watch};
-use crate::worker::{self, WorkerSetup, report::Report};
+use crate::worker::{self, WorkerGroup, WorkerSetup, report::Report};
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ pub(crate) struct Attention<'a> {
     pub(crate) observer: &'a mut dyn Observer,
     pub(crate) forward_signals: bool,
     pub(crate) cancel: Option<BorrowedFd<'a>>,
+    /// The process group whose terminal the guest reads from, when that is not this process's.
+    pub(crate) group: Option<rustix::process::Pid>,
 }
 
 /// What is to be compiled, and what is noted beside it.
@@ -82,7 +84,7 @@ fn compile_to(job: &CompileJob<'_>, output: &std::path::Path, attention: &mut At
         .map_err(|source| Error::io("cannot take signals", source))?;
     let setup = WorkerSetup {
         memory_bytes: Some(COMPILE_MEMORY_BYTES),
-        own_group: true,
+        group: WorkerGroup::Own,
         signals: signals.as_ref(),
         ..WorkerSetup::default()
     };

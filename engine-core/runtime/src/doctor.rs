@@ -50,6 +50,7 @@ pub fn examine(runtime: &Runtime) -> Vec<Check> {
     checks.push(seccomp());
     checks.push(namespaces());
     checks.push(pidfds());
+    checks.push(worker());
     checks
 }
 
@@ -160,6 +161,20 @@ fn namespaces() -> Check {
         format!("without {}", absent.join(", ")),
         "containers need them; single runs do not",
     )
+}
+
+/// A command line forks by itself; only programs that embed guests need it.
+fn worker() -> Check {
+    const NAME: &str = "wasmrt-worker";
+    match crate::find_worker(None) {
+        Ok(path) => Check::good(NAME, path.display().to_string()),
+        Err(error) => Check::bad(
+            NAME,
+            Health::Degraded,
+            format!("{}; only programs that embed guests need it", error.message()),
+            error.hint().unwrap_or("install it"),
+        ),
+    }
 }
 
 fn pidfds() -> Check {

@@ -150,7 +150,7 @@ pub(crate) fn instantiate(
         imports.memories(),
         &link,
     );
-    let mut attention = Attention { observer, forward_signals: false, cancel: None };
+    let mut attention = Attention { observer, forward_signals: false, cancel: None, group: None };
     let ready = preparer.prepare(module, spec, &mut attention)?;
     Instance::new(ready, imports, piped, runtime.watch())
 }

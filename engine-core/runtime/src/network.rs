@@ -5,7 +5,7 @@
 
 use crate::process::{self, ChildProcess};
 use crate::worker::report::Report;
-use crate::worker::{self, WorkerSetup, above_standard_streams};
+use crate::worker::{self, WorkerGroup, WorkerSetup, above_standard_streams};
 use rustix::net::{SocketType, sockopt};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -147,7 +147,7 @@ impl BrokerProcess {
             memory_bytes: Some(BROKER_BYTES),
             binds_ports: true,
             // Ctrl-C is for the guest; this one ends with it.
-            own_group: true,
+            group: WorkerGroup::Own,
             keep,
             ..WorkerSetup::default()
         };

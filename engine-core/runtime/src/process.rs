@@ -68,6 +68,11 @@ impl ChildProcess {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Sends a signal. A child that has ended already is no error.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
@@ -223,6 +228,12 @@ pub(crate) fn default_signals_in_child() {
         // SAFETY: setting the default disposition of a valid signal.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+}
+
+/// Makes this process hear how its children end, whatever it was started with: a program that ignores them hands that on.
+pub(crate) fn hear_of_children() {
+    // SAFETY: setting the default disposition of a valid signal.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// What a worker and its supervisor share.

@@ -5,6 +5,7 @@
 
 use crate::cache::{ArtifactCache, Key};
 use crate::compile::{Attention, CompileJob, CompilePlace, compile};
+use crate::kept::Entry;
 use crate::observer::Note;
 use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ pub(crate) struct Ready {
     pub(crate) compile_time: Option<Duration>,
     /// What its code was made with, when it is a component.
     pub(crate) component: Option<ComponentOptions>,
+    /// Where its native code is in the cache, when it has any there.
+    pub(crate) artifact: Option<Key>,
 }
 
 /// The code of a [`Ready`] module.
@@ -64,10 +67,10 @@ pub(crate) enum ReadyCode {
 }
 
 /// What is kept beside an artifact, so that a warm start need not read the module again.
-#[derive(Serialize, Deserialize)]
-struct ArtifactNote {
-    info: ModuleInfo,
-    meters: Option<Meters>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ArtifactNote {
+    pub(crate) info: ModuleInfo,
+    pub(crate) meters: Option<Meters>,
 }
 
 /// Makes runs and instances ready.
@@ -195,7 +198,8 @@ impl<'a> Preparer<'a> {
     fn find_cached(&self, engine: &Arc<dyn WasmEngine>, tier: Tier, plan: &RunPlan, module: &[u8]) -> Option<Ready> {
         let guard = self.guard_options(engine.as_ref(), tier, plan)?;
         let options = CompileOptions { tier, optimize: plan.optimize() };
-        let hit = self.cache?.find(&artifact_key(engine.as_ref(), options, &guard, module))?;
+        let key = artifact_key(engine.as_ref(), options, &guard, module);
+        let hit = self.cache?.find(&key)?;
         let note: ArtifactNote = serde_json::from_slice(&hit.note).ok()?;
         Some(Ready {
             engine: Arc::clone(engine),
@@ -206,6 +210,7 @@ impl<'a> Preparer<'a> {
             code: ReadyCode::Artifact(hit.code),
             compile_time: None,
             component: None,
+            artifact: Some(key),
         })
     }
 
@@ -246,8 +251,8 @@ impl<'a> Preparer<'a> {
             wasmrt_guard::prepare(module, &guard).map_err(|refusal| self.explain(refusal, engine.as_ref(), tier))?;
         let info = prepared.info().clone();
         let meters = prepared.meters().cloned();
-        let (code, compile_time) = if tier == Tier::Interpreter {
-            (ReadyCode::Wasm(prepared.into_bytes()), None)
+        let (code, compile_time, artifact) = if tier == Tier::Interpreter {
+            (ReadyCode::Wasm(prepared.into_bytes()), None, None)
         } else {
             (self.link)(&info)?;
             let options = CompileOptions { tier, optimize: plan.optimize() };
@@ -269,10 +274,10 @@ impl<'a> Preparer<'a> {
             };
             let key = artifact_key(engine.as_ref(), options, &guard, module);
             let (code, elapsed) = compile(&job, &key, self.cache, attention)?;
-            (ReadyCode::Artifact(code), elapsed)
+            (ReadyCode::Artifact(code), elapsed, self.cache.map(|_| key))
         };
         let engine = Arc::clone(engine);
-        Ok(Ready { engine, tier, plan: plan.clone(), info, meters, code, compile_time, component: None })
+        Ok(Ready { engine, tier, plan: plan.clone(), info, meters, code, compile_time, component: None, artifact })
     }
 
     /// For a server, whose component answers HTTP requests.
@@ -348,6 +353,7 @@ impl<'a> Preparer<'a> {
             code: ReadyCode::Artifact(code),
             compile_time,
             component: Some(options),
+            artifact: self.cache.map(|_| key),
         };
         if let Some(hit) = self.cache.and_then(|cache| cache.find(&key))
             && let Ok(note) = serde_json::from_slice::<ArtifactNote>(&hit.note)
@@ -407,6 +413,33 @@ impl<'a> Preparer<'a> {
         }
         Some(options)
     }
+}
+
+/// Code that was found before, for a run with another spec that wants the same.
+///
+/// # Errors
+/// Whatever the plan refuses; who gets one does better to prepare the run from its beginning, which tells more.
+pub(crate) fn ready_again(entry: &Entry, registry: &Registry, ceiling: &Ceiling, spec: &RunSpec) -> Result<Ready> {
+    let engine = registry.get(entry.engine)?;
+    let host_variable = |name: &str| std::env::var(name).ok();
+    let plan = resolve(spec, engine.capabilities(), FOR_RUNS, ceiling, &host_variable)?;
+    check_os_sandbox(&plan)?;
+    if entry.component.is_some() {
+        check_component(&plan, spec, ceiling)?;
+        engine.check_component(&plan, &entry.note.info)?;
+    }
+    let code = entry.code.try_clone().map_err(|source| Error::io("cannot hold on to the artifact", source))?;
+    Ok(Ready {
+        engine,
+        tier: entry.tier,
+        plan,
+        info: entry.note.info.clone(),
+        meters: entry.note.meters.clone(),
+        code: ReadyCode::Artifact(code),
+        compile_time: None,
+        component: entry.component,
+        artifact: None,
+    })
 }
 
 /// Refuses a plan that wants more of an OS sandbox than this kernel has. Who does not ask, does not pay for the question.

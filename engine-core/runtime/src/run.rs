@@ -12,7 +12,7 @@ use crate::worker::component::{self, ComponentWork};
 use crate::worker::confine::Guest;
 use crate::worker::guest::{self, Call, GuestWork};
 use crate::worker::report::{Report, ReportedEnd};
-use crate::worker::{self, GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
+use crate::worker::{self, GUEST_STACK_BYTES, WorkerGroup, WorkerSetup, above_standard_streams};
 use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -69,7 +69,7 @@ impl UsageCounter for RunCounters {
 
 /// Runs a module that is ready, to its end.
 pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'_>) -> Result<Outcome> {
-    let Ready { engine, tier, plan, info, meters, code, compile_time, component } = ready;
+    let Ready { engine, tier, plan, info, meters, code, compile_time, component, artifact: _ } = ready;
     let work = match component {
         Some(options) => Work::Component(options),
         None => Work::Module { imports: wasmrt_host::link(&info)?, call: guest::entry_call(plan.entry(), &info)? },
@@ -104,7 +104,11 @@ pub(crate) fn run(ready: Ready, piped: PipedStreams, attention: &mut Attention<'
         open_files: descriptors_for(&plan),
         guest_stack_bytes: Some(thread_stack),
         cpu_time,
-        own_group: !on_terminal(),
+        group: match attention.group {
+            Some(group) => WorkerGroup::Join(group),
+            None if on_terminal() => WorkerGroup::Inherit,
+            None => WorkerGroup::Own,
+        },
         keep: kept_descriptors(&streams, &code, &network),
         signals: signals.as_ref(),
         out_of_memory: Some(&counters),

@@ -5,11 +5,12 @@ use crate::compile::Attention;
 use crate::inspect::{self, Inspection};
 use crate::instance::{self, Imports, Instance, InstantiateOptions, Watch};
 use crate::observer::{Note, Observer, Silent};
-use crate::ready::Preparer;
+use crate::ready::{Preparer, Ready, ReadyCode};
 use crate::registry::{EngineStatus, Registry};
 use crate::run;
 use crate::serve::{self, ServeOptions, Served};
 use crate::streams::PipedStreams;
+use serde::{Deserialize, Serialize};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,8 @@ impl Default for RuntimeConfig {
 
 /// Engines, cache and ceiling. Cheap to make: engines are loaded when they are needed.
 ///
-/// Runs fork, so the process must have one thread; a run in a process with more is refused. Instances can be made and used on any thread, and the
+/// Runs fork, so the process must have one thread; a run in a process with more is refused: such programs use an
+/// [`Embedder`](crate::Embedder). Instances can be made and used on any thread, and the
 /// first deadline of one starts a thread that lives as long as the runtime and its instances.
 #[derive(Debug)]
 pub struct Runtime {
@@ -58,6 +60,8 @@ pub struct RunOptions<'a> {
     pub cancel: Option<BorrowedFd<'a>>,
     /// The descriptors of streams that the spec calls piped.
     pub piped: PipedStreams,
+    /// The process group whose terminal the guest reads from, when that is not this process's.
+    pub(crate) group: Option<rustix::process::Pid>,
 }
 
 impl std::fmt::Debug for RunOptions<'_> {
@@ -67,7 +71,7 @@ impl std::fmt::Debug for RunOptions<'_> {
 }
 
 /// What compiling ahead came to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Compiled {
     /// The engine whose code it is.
@@ -126,19 +130,22 @@ impl Runtime {
     /// # Errors
     /// Whatever kept it from starting, and failures of ours; what the guest does to itself is an [`Outcome`].
     pub fn run(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<Outcome> {
-        let RunOptions { observer, forward_signals, cancel, piped } = options;
+        self.run_and_tell(module, spec, options, &mut |_| {})
+    }
+
+    /// As [`run`](Self::run), telling what it comes to before it starts.
+    pub(crate) fn run_and_tell(
+        &self,
+        module: &[u8],
+        spec: &RunSpec,
+        options: RunOptions<'_>,
+        tell: &mut dyn FnMut(&Ready),
+    ) -> Result<Outcome> {
+        let RunOptions { observer, forward_signals, cancel, piped, group } = options;
         let mut silent = Silent;
-        let observer = observer.unwrap_or(&mut silent);
-        let cache = self.usable_cache(observer);
-        let mut attention = Attention { observer, forward_signals, cancel };
-        if let Some(cache) = &cache {
-            self.registry.learn(cache);
-        }
-        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
-        let ready = preparer.prepare(module, spec, &mut attention)?;
-        if let Some(cache) = &cache {
-            self.registry.tell(cache);
-        }
+        let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel, group };
+        let (ready, cache) = self.prepare(module, spec, &mut attention)?;
+        tell(&ready);
         let engine = ready.plan.engine();
         let result = run::run(ready, piped, &mut attention);
         // An engine that was only known, and is not there when it is needed, has to be looked for next time.
@@ -146,6 +153,29 @@ impl Runtime {
             cache.forget(engine.as_str());
         }
         result
+    }
+
+    /// Everything that comes before a run: finds the engine, prepares the module, compiles it where a run would.
+    pub(crate) fn prepare(
+        &self,
+        module: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<(Ready, Option<ArtifactCache>)> {
+        let cache = self.usable_cache(attention.observer);
+        if let Some(cache) = &cache {
+            self.registry.learn(cache);
+        }
+        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
+        let ready = preparer.prepare(module, spec, attention)?;
+        if let Some(cache) = &cache {
+            self.registry.tell(cache);
+        }
+        Ok((ready, cache))
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Serves HTTP with a component that exports `wasi:http/incoming-handler`, until this process is asked to stop: by SIGTERM, SIGINT, SIGQUIT or
@@ -167,7 +197,7 @@ impl Runtime {
         let mut silent = Silent;
         let observer = observer.unwrap_or(&mut silent);
         let cache = self.usable_cache(observer);
-        let mut attention = Attention { observer, forward_signals: true, cancel: None };
+        let mut attention = Attention { observer, forward_signals: true, cancel: None, group: None };
         let preparer = Preparer::for_server(&self.registry, &self.config.ceiling, cache.as_ref());
         let ready = preparer.prepare_server(component, spec, &mut attention)?;
         serve::serve(ready, &listeners, options)
@@ -212,7 +242,8 @@ impl Runtime {
         let cache = self.cache()?;
         let mut spec = spec.clone();
         spec.aot = AotPolicy::Always;
-        let mut attention = Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel };
+        let mut attention =
+            Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel, group: None };
         let preparer = if is_only_a_proxy(module) {
             Preparer::for_server(&self.registry, &self.config.ceiling, Some(&cache))
         } else {
@@ -220,8 +251,8 @@ impl Runtime {
         };
         let ready = preparer.prepare(module, &spec, &mut attention)?;
         let code_bytes = match &ready.code {
-            crate::ready::ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
-            crate::ready::ReadyCode::Wasm(_) => {
+            ReadyCode::Artifact(file) => file.metadata().map(|metadata| metadata.len()),
+            ReadyCode::Wasm(_) => {
                 return Err(Error::new(ErrorKind::Internal, "the engine interprets what it was to compile"));
             }
         };

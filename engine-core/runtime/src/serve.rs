@@ -11,7 +11,7 @@ use crate::trust;
 use crate::worker::component::{self, ComponentWork};
 use crate::worker::confine::Guest;
 use crate::worker::report::Report;
-use crate::worker::{self, Worker, WorkerSetup, above_standard_streams};
+use crate::worker::{self, Worker, WorkerGroup, WorkerSetup, above_standard_streams};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
@@ -284,7 +284,7 @@ impl<'a> Server<'a> {
             guest_stack_bytes: None,
             cpu_time: None,
             // The supervisor decides what Ctrl-C means for it.
-            own_group: true,
+            group: WorkerGroup::Own,
             keep,
             signals: Some(signals),
             out_of_memory: Some(&counters),

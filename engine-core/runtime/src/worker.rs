@@ -33,14 +33,26 @@ pub(crate) struct WorkerSetup<'a> {
     pub(crate) binds_ports: bool,
     /// How many descriptors it may have to hold for a guest.
     pub(crate) open_files: Option<u64>,
-    /// Whether it gets a process group of its own.
-    pub(crate) own_group: bool,
+    /// Which process group it is in.
+    pub(crate) group: WorkerGroup,
     /// Descriptors that it needs; all others are closed.
     pub(crate) keep: Vec<BorrowedFd<'a>>,
     /// How signals are to be taken again, when the supervisor takes them as a descriptor.
     pub(crate) signals: Option<&'a SignalsAsDescriptor>,
     /// Where it notes that it ran out of memory.
     pub(crate) out_of_memory: Option<&'a SharedCounters>,
+}
+
+/// The process group of a worker: who gets the signals of a terminal, and may read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum WorkerGroup {
+    /// That of its supervisor.
+    #[default]
+    Inherit,
+    /// One of its own.
+    Own,
+    /// That of the caller whose terminal the guest reads from, when another process forks for it.
+    Join(rustix::process::Pid),
 }
 
 /// A worker that was started, and the pipe on which it will report.
@@ -68,7 +80,7 @@ pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Re
     if threads > 1 {
         return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork workers")
             .with_context("threads", threads)
-            .with_hint("run guests from a process that has one thread"));
+            .with_hint("programs with threads use an Embedder, which has another process fork them"));
     }
     let (report, report_writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|errno| Error::io("cannot make a pipe", errno.into()))?;
@@ -106,8 +118,14 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
     if rustix::process::getppid() != Some(supervisor) {
         return Err(Error::new(ErrorKind::Internal, "the supervisor is gone"));
     }
-    if setup.own_group {
-        rustix::process::setpgid(None, None).map_err(failed("cannot make a process group"))?;
+    match setup.group {
+        WorkerGroup::Inherit => {}
+        WorkerGroup::Own => {
+            rustix::process::setpgid(None, None).map_err(failed("cannot make a process group"))?;
+        }
+        WorkerGroup::Join(group) => {
+            rustix::process::setpgid(None, Some(group)).map_err(failed("cannot join the caller's process group"))?;
+        }
     }
     process::default_signals_in_child();
     if let Some(signals) = setup.signals {
@@ -220,7 +238,7 @@ fn mapped_data_bytes() -> io::Result<u64> {
 }
 
 /// Threads of this process.
-fn thread_count() -> io::Result<usize> {
+pub(crate) fn thread_count() -> io::Result<usize> {
     // /proc/self/stat has the count as the 20th field; the second is the program's name in brackets and may contain anything.
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();

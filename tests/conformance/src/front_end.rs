@@ -27,10 +27,12 @@ pub enum FrontEnd {
     Rust,
     /// The same, with the guest in that very process.
     InProcess,
+    /// The same, through `wasmrt-worker`, as programs with threads do it.
+    Embedded,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 3] = [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess];
+pub const FRONT_ENDS: [FrontEnd; 4] = [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Embedded];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -130,6 +132,7 @@ impl FrontEnd {
             Self::Cli => "cli",
             Self::Rust => "rust",
             Self::InProcess => "in-process",
+            Self::Embedded => "embedded",
         }
     }
 
@@ -139,6 +142,7 @@ impl FrontEnd {
         match self {
             Self::Cli => cli::find().err(),
             Self::Rust | Self::InProcess => None,
+            Self::Embedded => rust::find_worker().err(),
         }
     }
 
@@ -163,6 +167,7 @@ impl FrontEnd {
             Self::Cli => cli::run(case, pair, stage)?,
             Self::Rust => rust::run(case, stage, rust::Way::Run)?,
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
+            Self::Embedded => rust::run(case, stage, rust::Way::Embedded)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);
@@ -193,6 +198,9 @@ fn started(command: Command, case: &Case, stage: &Stage, interrupt: Option<&Inte
         }
     }
     command.env("WASMRT_CACHE_DIR", cache_directory()?);
+    if let Ok(worker) = rust::find_worker() {
+        command.env(rust::WORKER_VARIABLE, worker);
+    }
     for (name, value) in &case.header.host_env {
         command.env(name, value.replace("{tmp}", &stage.root().to_string_lossy()));
     }

@@ -1,9 +1,10 @@
 //! What an artifact is found by: a digest of everything that it was made from.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// BLAKE3 over the module, the guard's version and options, and the engine's fingerprint.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Key([u8; 32]);
 
 impl Key {

@@ -167,8 +167,9 @@ fn run_rogue(attempts: Attempts) -> Result<Outcome> {
         code: ReadyCode::Wasm(Vec::new()),
         compile_time: None,
         component: None,
+        artifact: None,
     };
-    let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel: None };
+    let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel: None, group: None };
     run(ready, PipedStreams::default(), &mut attention)
 }
 

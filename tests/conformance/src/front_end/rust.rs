@@ -7,10 +7,10 @@ use crate::case::{Case, Stdin};
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasmrt_model::RunSpec;
-use wasmrt_runtime::{RunOptions, Runtime, RuntimeConfig};
+use wasmrt_runtime::{Embedder, EmbedderConfig, RunOptions, Runtime, RuntimeConfig, StartOptions};
 
 /// The argument that makes the harness a child. What follows: the directory of the spec, the module, how many runs, and which way.
 pub const CHILD_ARGUMENT: &str = "--run-one-case-as-a-child";
@@ -22,9 +22,28 @@ pub(super) enum Way {
     Run,
     /// For an instance in the child's own process.
     Instance,
+    /// For a run, through `wasmrt-worker`.
+    Embedded,
 }
 
 const INSTANCE: &str = "instance";
+const EMBEDDED: &str = "embedded";
+
+/// The variable that names `wasmrt-worker`.
+pub(super) const WORKER_VARIABLE: &str = "WASMRT_WORKER";
+
+/// Finds `wasmrt-worker`: as the environment says, else in the target directory.
+pub(super) fn find_worker() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(WORKER_VARIABLE) {
+        return Ok(path.into());
+    }
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let beside = program.ancestors().nth(2).unwrap_or(Path::new(".")).join("wasmrt-worker");
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    Err(format!("wasmrt-worker is not built: it is not at {} (or name it in {WORKER_VARIABLE})", beside.display()))
+}
 
 pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
@@ -50,7 +69,11 @@ pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
 
     let mut command = Command::new(program);
     command.arg(CHILD_ARGUMENT).arg(stage.directory.path()).arg(&stage.module).arg(case.header.times.to_string());
-    command.arg(if way == Way::Instance { INSTANCE } else { "run" });
+    command.arg(match way {
+        Way::Run => "run",
+        Way::Instance => INSTANCE,
+        Way::Embedded => EMBEDDED,
+    });
     let ended = started(command, case, stage, None)?;
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     if !ended.status.success() {
@@ -86,10 +109,14 @@ pub fn child(mut args: impl Iterator<Item = String>) -> Result<()> {
     let spec = std::fs::read_to_string(directory.join("spec.json")).map_err(io)?;
     let bytes = std::fs::read(&module).map_err(io)?;
     let runtime = Runtime::new(RuntimeConfig::default());
+    let embedder = Embedder::new(EmbedderConfig::default());
     let mut open = Vec::new();
     for _ in 0..times.parse::<u32>().map_err(|error| error.to_string())? {
         let run = RunSpec::from_json(&spec).and_then(|spec| match way.as_str() {
             INSTANCE => in_process::run(&runtime, &bytes, spec),
+            EMBEDDED => {
+                embedder.module(&bytes).and_then(|module| embedder.run(&module, &spec, StartOptions::default()))
+            }
             _ => runtime.run(&bytes, &spec, RunOptions::default()),
         });
         let report = match run {
@@ -108,6 +135,7 @@ pub fn child(mut args: impl Iterator<Item = String>) -> Result<()> {
         drop(file);
         open.push(std::fs::read_dir("/proc/self/fd").map_err(io)?.count());
     }
+    drop(embedder);
     // The first run may have loaded an engine for good; later ones must not add to that. One count may have met a thread of a library's in
     // the middle of something, but what each run leaves behind is in all the later ones.
     let (earlier, later) = open.split_at(open.len().div_ceil(2));
