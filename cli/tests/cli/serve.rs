@@ -311,6 +311,7 @@ fn what_cannot_be_served_is_refused_with_what_to_do() {
     let room = Room::with("module.wat", guests::HELLO);
     room.write("proxy.wat", PROXY);
     room.write("empty.wat", "(component)");
+    room.write("publish.json", r#"{"network": {"publish": ["8080:80"]}}"#);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (words, code, told) in [
@@ -320,6 +321,8 @@ fn what_cannot_be_served_is_refused_with_what_to_do() {
         (&["serve", "--addr", &address, "proxy.wat"], 125, &address),
         (&["serve", "--addr", "nowhere", "proxy.wat"], 125, "nowhere"),
         (&["serve", "--max-header-bytes", "10", "proxy.wat"], 125, "256"),
+        (&["serve", "--net", "listen=127.0.0.1:80", "proxy.wat"], 126, "listen=127.0.0.1:80"),
+        (&["serve", "--spec", "publish.json", "proxy.wat"], 126, "0.0.0.0:8080:80"),
         (&["proxy.wat"], 126, "wasm-run serve"),
     ] {
         if words.contains(&"wasmedge") && !crate::room::engines().iter().any(|engine| engine == "wasmedge") {

@@ -21,15 +21,18 @@ impl Refusals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adds a line, if there is room; `line` is asked for it only then.
-    pub fn add(&self, line: impl FnOnce() -> String) {
+    /// Adds a line, if there is room; `line` is asked for it only then. Whether it is a new one.
+    pub fn add(&self, line: impl FnOnce() -> String) -> bool {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < MAX_LINES {
-            let line = line();
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
+        if lines.len() >= MAX_LINES {
+            return false;
         }
+        let line = line();
+        let new = !lines.contains(&line);
+        if new {
+            lines.push(line);
+        }
+        new
     }
 }
 

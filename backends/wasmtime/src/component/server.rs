@@ -25,6 +25,7 @@ use time::{Clock, Ticker};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use wasmrt_host::Refusals;
 use wasmrt_model::component::{ComponentResources, ServeLimits, ServerSetup};
 use wasmrt_model::{Error, Result, RunPlan};
 use wasmtime::Engine;
@@ -48,6 +49,8 @@ struct Server {
     streams: Standard,
     limits: ServeLimits,
     log: Log,
+    /// What instances were refused, each line told once.
+    refused: Refusals,
     ticker: Ticker,
     /// A permit for each request that runs.
     slots: Arc<Semaphore>,
@@ -80,6 +83,7 @@ pub(super) fn serve(
             streams: Standard::new(resources, Place::Server),
             limits,
             log: Log::new(log, access_log),
+            refused: Refusals::default(),
             ticker,
             slots: Arc::new(Semaphore::new(limits.concurrency)),
             waiting: AtomicUsize::new(0),

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, crypto::ring};
 use wasmtime_wasi_http::Error as HttpError;
@@ -45,6 +46,8 @@ impl Trust {
                 .ok()?;
             let mut config = config.with_root_certificates(roots).with_no_client_auth();
             config.alpn_protocols = vec![PROTOCOL.to_vec()];
+            // Guests of one process have nothing in common, also not what a server remembers of them.
+            config.resumption = Resumption::disabled();
             Some(Arc::new(config))
         });
         config.clone().ok_or(HttpError::ConfigurationError)

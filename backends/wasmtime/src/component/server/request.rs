@@ -241,6 +241,11 @@ async fn run(work: Work, request: Request<Seen<Incoming, Bound>>, sender: onesho
     let called = network.until_over(call(&server, &mut store, request, sender));
     let ended = timeout_at(deadline, called).await;
     let _or_cut_off = timeout_at(deadline, store.data().network().last_writes()).await;
+    for line in store.data().refusals() {
+        if server.refused.add(|| line.clone()) {
+            server.log.say(&format!("{}: refused: {line}", named(&method, &target)));
+        }
+    }
     let ending = match ended {
         Ok(Ok(())) => return failed_unless_sent(),
         Ok(Err(error)) => ending::of(error, &mut store),

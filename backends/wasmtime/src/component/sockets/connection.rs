@@ -116,19 +116,17 @@ impl Connection {
             return;
         }
         let connection = Arc::clone(self);
-        self.network.go_on(async move {
-            connection.pushed().await;
-            locked(&connection.outgoing).driven = false;
-        });
+        self.network.go_on(async move { connection.pushed(true).await });
     }
 
-    /// Waits until the system has taken everything.
-    async fn pushed(&self) {
+    /// Waits until the system has taken everything. `driving`: as the one who goes on with the rest, and then does not any more.
+    async fn pushed(&self, driving: bool) {
         loop {
             {
                 let mut sending = locked(&self.outgoing);
                 self.push(&mut sending);
                 if sending.rest.is_empty() {
+                    sending.driven &= !driving;
                     return;
                 }
             }
@@ -223,7 +221,7 @@ struct Outgoing(Arc<Connection>);
 #[async_trait::async_trait]
 impl Pollable for Outgoing {
     async fn ready(&mut self) {
-        self.0.pushed().await;
+        self.0.pushed(false).await;
         if matches!(locked(&self.0.outgoing).end, End::Open) {
             self.0.socket.writable().await;
         }
@@ -281,7 +279,7 @@ impl OutputStream for Outgoing {
 
     /// What was written is not lost because the stream is closed.
     async fn cancel(&mut self) {
-        self.0.pushed().await;
+        self.0.pushed(false).await;
     }
 }
 

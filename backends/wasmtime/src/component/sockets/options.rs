@@ -193,7 +193,7 @@ mod tests {
             let fd = Some(socket.as_fd());
             let mut options = Options::new(family);
             options.set_keep_alive(None, true).unwrap();
-            options.set_idle(None, 5_500_000_000).unwrap();
+            options.set_idle(None, 5_000_000_000).unwrap();
             options.set_interval(None, 1).unwrap();
             options.set_probes(None, 1_000).unwrap();
             options.set_hops(None, 7).unwrap();

@@ -14,6 +14,7 @@
 //! | `bind ADDRESS:PORT TEXT` | binds a socket for datagrams, and waits for one that nobody sends if TEXT is `wait` |
 //! | `serve ADDRESS:PORT N` | says `listening on ADDRESS`, echoes N connections to their ends |
 //! | `echo ADDRESS:PORT N` | the same with N datagrams |
+//! | `crowd ADDRESS:PORT N` | listens, connects to itself N times, and accepts all of them then |
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
@@ -35,6 +36,7 @@ fn main() {
             ["connected", to, text] => connected(to, text),
             ["bind", at, what] => bind(at, what),
             ["serve", at, count] => number(count).and_then(|count| serve(at, count)),
+            ["crowd", at, count] => number(count).and_then(|count| crowd(at, count)),
             ["echo", at, count] => number(count).and_then(|count| echo(at, count)),
             _ => {
                 eprintln!("{line}: makes no sense");
@@ -159,6 +161,13 @@ fn serve(at: &str, count: usize) -> Answer {
         }
     }
     Ok(format!("{total} bytes"))
+}
+
+fn crowd(at: &str, count: usize) -> Answer {
+    let listener = TcpListener::bind(at)?;
+    let came = (0..count).map(|_| TcpStream::connect(at)).collect::<std::io::Result<Vec<_>>>()?;
+    let accepted = came.iter().map(|_| listener.accept()).collect::<std::io::Result<Vec<_>>>()?;
+    Ok(format!("{} of them", accepted.len()))
 }
 
 fn echo(at: &str, count: usize) -> Answer {
