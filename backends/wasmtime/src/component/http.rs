@@ -1,30 +1,29 @@
 //! Outgoing requests of `wasi:http`, over connections that another process opens under the rules.
 
+mod metered;
+mod tls;
+
 use super::body::{Look, Polled, Seen};
 use super::network::{Network, system};
 use super::quota::Place;
 use http::uri::Scheme;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
+use metered::Metered;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tls::Spoken;
+pub(super) use tls::Trust;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use wasmrt_host::network::Failure;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
-
-mod metered;
-mod tls;
-
-use metered::Metered;
-use tls::Spoken;
-pub(super) use tls::Trust;
 
 /// What a guest that sets no timeouts of its own waits for at most, for each of them.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(600);

@@ -195,11 +195,18 @@ impl Network {
     /// The socket for datagrams is not needed any more; `keep` when it is published, and only has no peer any more.
     pub(super) fn close_datagrams(&self, id: DatagramId, keep: bool) {
         let close = move |broker: &mut wasmrt_host::network::Broker| {
-            if keep { broker.disconnect_datagrams(id) } else { Ok(broker.close_datagrams(id)) }
+            if keep {
+                return broker.disconnect_datagrams(id);
+            }
+            broker.close_datagrams(id);
+            Ok(())
         };
-        if self.opener.ask_now(String::new, close).is_none() {
+        // Without a runtime everything ends, and the conversation with it.
+        if self.opener.ask_now(String::new, close).is_none()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
             let opener = self.opener.clone();
-            tokio::spawn(async move { opener.ask(String::new, close).await });
+            runtime.spawn(async move { opener.ask(String::new, close).await });
         }
     }
 

@@ -10,6 +10,7 @@ use crate::component::quota::Place;
 use crate::component::watched::Watched;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::net::SocketAddr;
@@ -231,6 +232,9 @@ impl Tcp {
 
     fn accept(&self) -> SocketResult<Self> {
         let State::Listening(socket) = &self.state else { return Err(ErrorCode::InvalidState.into()) };
+        if !socket.is_ready(PollFlags::IN) {
+            return Err(ErrorCode::WouldBlock.into());
+        }
         // Nobody is taken from the queue whom there is no room for.
         let place = self.network.place("tcp accept").ok_or(ErrorCode::NewSocketLimit)?;
         let accepted = match rustix::net::accept_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {

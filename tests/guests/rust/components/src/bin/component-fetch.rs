@@ -6,7 +6,7 @@
 //! | `size URL` | the status, and how many bytes the body has |
 //! | `post URL N` | sends N bytes; the status, and how many bytes came back |
 //! | `hurry URL MS` | a get that waits so many milliseconds at most, each time that it waits |
-//! | `hold URL N` | sends a MiB N times, and reads no body before all responses are there; how many there are, and the error of the first that is not |
+//! | `hold URL N` | sends half a MiB N times, and reads no body before all responses are there; how many there are, and the error of the first that is not |
 
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
@@ -125,7 +125,7 @@ fn read(body: &IncomingBody) -> Result<Vec<u8>, String> {
 fn hold(url: &str, count: usize) -> Result<String, String> {
     let mut held = Vec::new();
     for _ in 0..count {
-        match ask(url, Some(1 << 20), None) {
+        match ask(url, Some(1 << 19), None) {
             Ok(response) => held.push(response),
             Err(words) => return Ok(format!("{} and {words}", held.len())),
         }
