@@ -155,7 +155,7 @@ impl FromStr for AotPolicy {
 /// What an engine, in the version that was found, can do.
 ///
 /// Naming rule: a field named after a thing says whether the engine has it at all; `<thing>_<where>` says where else it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// The engine.
@@ -210,7 +210,7 @@ impl Capabilities {
 }
 
 /// What an engine can do in one tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierCapabilities {
     /// The tier.
     pub tier: Tier,

@@ -3,6 +3,8 @@
 //! Callers branch on [`ErrorKind`], people read the rest. A guest that traps, exits or runs into a limit is no error: that
 //! is an [`Outcome`](crate::Outcome).
 
+mod wire;
+
 use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
@@ -40,6 +42,8 @@ pub enum ErrorKind {
     AddressInUse,
     /// The caller ended it.
     Cancelled,
+    /// As many runs are under way, and wait, as may. Later there is room again.
+    Busy,
     /// wasmrt itself, or the machine below it, failed.
     Internal,
 }
@@ -63,6 +67,7 @@ impl ErrorKind {
             Self::CompileFailed => "compile-failed",
             Self::AddressInUse => "address-in-use",
             Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
             Self::Internal => "internal",
         }
     }

@@ -7,10 +7,11 @@ use crate::preopen::{Preopen, normalize_guest_path};
 use crate::spec::{Clock, Entry, Random, RunSpec};
 use crate::stdio::Stdio;
 use crate::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What an operator allows at most. A ceiling only tightens: it never grants what was not asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ceiling {
     /// Upper bounds of the limits.

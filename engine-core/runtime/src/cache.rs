@@ -13,6 +13,7 @@ pub(crate) use key::Key;
 use directory::Directory;
 use rustix::fs::{FlockOperation, OFlags};
 use seal::Sealer;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use wasmrt_model::{Error, ErrorKind, Result};
 
 /// Where artifacts are kept, and how many.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheConfig {
     /// The directory; None switches the cache off: compiled code is then used once and thrown away.
     pub directory: Option<PathBuf>,

@@ -1,12 +1,12 @@
 //! What a module is and which engines would run it, without running it.
 
 use crate::registry::Registry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmrt_guard::StructureCaps;
 use wasmrt_model::{EngineName, Error, Feature, ModuleInfo, Result, Tier};
 
 /// A module, looked at from outside.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Inspection {
     /// Its size in bytes.
@@ -22,7 +22,7 @@ pub struct Inspection {
 }
 
 /// What one engine says to a module.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verdict {
     /// The engine.

@@ -4,12 +4,14 @@
 //!
 //! The one crate that front-ends call. A run goes from a `RunSpec` and bytes through [`Runtime::run`] to an `Outcome`:
 //! `ready` (engine, plan, guard, cache, compiling) and then `run` (streams, network, fork, [watch](Runtime::run), conclude).
+//! Programs with threads use [`Embedder`], which has a process of its own, the [zygote](zygote_main), do the same for them.
 //! Unsafe code is in `process` alone.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod cache;
 mod compile;
 pub mod doctor;
+mod embed;
 mod gauge;
 mod inspect;
 mod instance;
@@ -23,9 +25,12 @@ mod runtime;
 mod serve;
 mod streams;
 mod supervisor;
+mod wire;
 mod worker;
+mod zygote;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
+pub use embed::{Embedder, EmbedderConfig, EmbedderStatus, Module, Run, StartOptions, WhenFull, find_worker};
 pub use inspect::{Inspection, Verdict};
 pub use instance::{
     CallEnd, CallLimits, CallOutcome, CallUsage, Caller, CancelHandle, Imports, Instance, InstanceUsage,
@@ -38,3 +43,4 @@ pub use serve::{ServeEvent, ServeOptions, Served};
 pub use streams::PipedStreams;
 pub use wasmrt_guard::{Kind, sniff};
 pub use wasmrt_model as model;
+pub use zygote::main as zygote_main;

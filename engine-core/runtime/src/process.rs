@@ -68,6 +68,11 @@ impl ChildProcess {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Sends a signal. A child that has ended already is no error.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.ended.is_none() {

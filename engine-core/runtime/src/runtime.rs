@@ -10,6 +10,7 @@ use crate::registry::{EngineStatus, Registry};
 use crate::run;
 use crate::serve::{self, ServeOptions, Served};
 use crate::streams::PipedStreams;
+use serde::{Deserialize, Serialize};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,7 @@ impl std::fmt::Debug for RunOptions<'_> {
 }
 
 /// What compiling ahead came to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Compiled {
     /// The engine whose code it is.
@@ -146,6 +147,24 @@ impl Runtime {
             cache.forget(engine.as_str());
         }
         result
+    }
+
+    /// Does everything that comes before a run: finds the engine, prepares the module, compiles it where a run would.
+    pub(crate) fn preload(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<()> {
+        let RunOptions { observer, forward_signals, cancel, .. } = options;
+        let mut silent = Silent;
+        let observer = observer.unwrap_or(&mut silent);
+        let cache = self.usable_cache(observer);
+        let mut attention = Attention { observer, forward_signals, cancel };
+        if let Some(cache) = &cache {
+            self.registry.learn(cache);
+        }
+        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
+        preparer.prepare(module, spec, &mut attention)?;
+        if let Some(cache) = &cache {
+            self.registry.tell(cache);
+        }
+        Ok(())
     }
 
     /// Serves HTTP with a component that exports `wasi:http/incoming-handler`, until this process is asked to stop: by SIGTERM, SIGINT, SIGQUIT or
