@@ -34,7 +34,7 @@ pub struct Verdict {
 }
 
 pub(crate) fn describe(module: &[u8]) -> Result<ModuleInfo> {
-    wasmrt_guard::inspect(module, &StructureCaps::default())
+    Ok(wasmrt_guard::inspect(module, &StructureCaps::default())?)
 }
 
 pub(crate) fn inspect(registry: &Registry, module: &[u8]) -> Result<Inspection> {
