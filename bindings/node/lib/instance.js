@@ -323,7 +323,7 @@ function offered(imports = {}) {
 }
 
 /** Makes an instance on a runtime of the native half. */
-async function instantiate(runtime, bytes, { json, stdin }, imports) {
+async function instantiate(runtime, bytes, { json, around }, imports) {
   const { json: asked, functions, names } = offered(imports);
   last = (last + 1) % 2 ** 32;
   const id = last;
@@ -331,7 +331,7 @@ async function instantiate(runtime, bytes, { json, stdin }, imports) {
   state.caller = { memory: new Memory(state) };
   states.set(id, new WeakRef(state));
   collected.register(state, id);
-  const made = await guarded(() => runtime.instantiate(state.hop, bytes, json, stdin, asked));
+  const made = await guarded(() => runtime.instantiate(state.hop, bytes, json, around, asked));
   if (!made.instance) throw failure(id, JSON.parse(made.answer.json));
   state.native = made.instance;
   return new Instance(state, id);

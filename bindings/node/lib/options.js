@@ -183,7 +183,16 @@ function translate(options, more = []) {
   const [stdout, stderr] = ['stdout', 'stderr'].map((name) => outputOf(name, given[name]));
   const stdio = { stdin: stdin.spec, stdout: stdout.spec, stderr: stderr.spec };
   for (const [name, where] of Object.entries(stdio)) if (where !== undefined) spec.stdio = { ...spec.stdio, [name]: where };
-  return { json: toJson(spec), stdin: stdin.bytes, streams: { source: stdin.source, stdout: stdout.sink, stderr: stderr.sink } };
+  return { json: toJson(spec), around: { stdin: stdin.bytes, directory: directory() }, streams: { source: stdin.source, stdout: stdout.sink, stderr: stderr.sink } };
+}
+
+/** Where relative paths begin. */
+function directory() {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 /** What to do when all places are taken, in seconds of patience. */

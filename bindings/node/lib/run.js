@@ -3,7 +3,6 @@
 
 const fs = require('node:fs');
 const net = require('node:net');
-const { once } = require('node:events');
 const { AbortError } = require('./errors.js');
 const { outcome } = require('./answers.js');
 
@@ -35,6 +34,18 @@ class Ends {
       if (fd >= 0) fs.closeSync(fd);
     }
   }
+}
+
+/** Waits until a stream takes more, or takes nothing any more. */
+function writable(sink) {
+  return new Promise((resolve) => {
+    const events = ['drain', 'close', 'error'];
+    const done = () => {
+      for (const event of events) sink.off(event, done);
+      resolve();
+    };
+    for (const event of events) sink.on(event, done);
+  });
 }
 
 /** A run that was started. When nobody holds it or waits for it any more, the guest is ended. */
@@ -138,7 +149,7 @@ class Run {
     sink.on('error', broken);
     try {
       for await (const chunk of from) {
-        if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+        if (!sink.write(chunk)) await writable(sink);
         if (this.#failure || sink.destroyed) break;
       }
       if (sink.destroyed) this.#fail(sink.errored ?? new Error('the stream that takes the output was closed'));

@@ -79,17 +79,25 @@ class Runtime {
 
   /** Runs a module to its end. */
   async run(module, options) {
-    return this.start(await moduleOf(module), options).wait();
+    const asked = this.#read(options);
+    return this.#start(await moduleOf(module), asked).wait();
   }
 
   /** Starts a run. */
-  start(module, options = {}) {
-    if (!(module instanceof Module)) module = new Module(module);
-    const { json, stdin, streams } = translate(options);
-    const patience = patienceOf(options.whenFull);
-    const signal = signalOf(options.signal);
+  start(module, options) {
+    const asked = this.#read(options);
+    return this.#start(module instanceof Module ? module : new Module(module), asked);
+  }
+
+  /** Options as they are now, whatever happens to them and to this process later. */
+  #read(options) {
+    const asked = translate(options);
+    return { ...asked, patience: patienceOf(options?.whenFull), signal: signalOf(options?.signal) };
+  }
+
+  #start(module, { json, around, streams, patience, signal }) {
     if (signal?.aborted) throw new AbortError(signal.reason);
-    const started = guarded(() => this.#native.start(Module.nativeOf(module), json, stdin, patience));
+    const started = guarded(() => this.#native.start(Module.nativeOf(module), json, around, patience));
     return new Run(started, streams, signal);
   }
 
@@ -109,16 +117,16 @@ class Runtime {
 
   /** Makes everything ready that a run of this module with these options needs: the engine, its native code. */
   async preload(module, options) {
-    const { json } = translate(options);
+    const { json, around } = translate(options);
     const loaded = await moduleOf(module);
-    answered(await guarded(() => this.#native.preload(Module.nativeOf(loaded), json)));
+    answered(await guarded(() => this.#native.preload(Module.nativeOf(loaded), json, around)));
   }
 
   /** Compiles a module into the cache. */
   async compile(module, options) {
-    const { json } = translate(options);
+    const { json, around } = translate(options);
     const loaded = await moduleOf(module);
-    return translated(answered(await guarded(() => this.#native.compile(Module.nativeOf(loaded), json))));
+    return translated(answered(await guarded(() => this.#native.compile(Module.nativeOf(loaded), json, around))));
   }
 
   /** What a module is, and which engines would run it. */

@@ -28,12 +28,18 @@ pub(crate) struct Bridge {
     later: Arc<Later>,
 }
 
+/// What is known of the guest that was called last on this thread, and has not returned.
+#[derive(Clone, Copy)]
+struct Called {
+    /// The environment in which it was called.
+    env: Option<Env>,
+    /// Whether a host function has thrown, and the exception is on its way.
+    thrown: bool,
+}
+
 thread_local! {
     static BRIDGE: RefCell<Option<Rc<Bridge>>> = const { RefCell::new(None) };
-    /// The environment in which a guest was called, on this thread.
-    static CALLED_IN: Cell<Option<Env>> = const { Cell::new(None) };
-    /// Whether a host function has thrown, and the exception is on its way.
-    static THROWN: Cell<bool> = const { Cell::new(false) };
+    static CALLED: Cell<Called> = const { Cell::new(Called { env: None, thrown: false }) };
 }
 
 mod hop;
@@ -92,10 +98,9 @@ pub(crate) fn number(id: u64) -> f64 {
 
 /// Calls a guest on JavaScript's thread. Says whether a host function has thrown: the exception is then pending.
 pub(crate) fn in_env<R>(env: &Env, call: impl FnOnce() -> R) -> (R, bool) {
-    let before = (CALLED_IN.replace(Some(Env::from_raw(env.raw()))), THROWN.replace(false));
+    let before = CALLED.replace(Called { env: Some(Env::from_raw(env.raw())), thrown: false });
     let result = call();
-    CALLED_IN.set(before.0);
-    (result, THROWN.replace(before.1))
+    (result, CALLED.replace(before).thrown)
 }
 
 /// Uses the memory of the guest that has called a host function on this thread, if it is that of this instance.
@@ -108,7 +113,7 @@ fn with_caller_memory<R>(instance: u64, use_memory: impl FnOnce(&mut [u8]) -> R)
 
 /// Calls a host function, from whatever thread the guest runs on.
 pub(crate) fn call_host(host: &HostFunction, caller: &mut Caller<'_>, args: &[Value]) -> Result<Vec<Value>> {
-    match CALLED_IN.get() {
+    match CALLED.get().env {
         Some(env) => host.call_here(&env, caller, args),
         None => host.hop.call(host, caller, args),
     }
@@ -136,7 +141,8 @@ impl HostFunction {
             })
         });
         called.unwrap_or_else(|error| {
-            THROWN.set(error.status == Status::PendingException);
+            let thrown = error.status == Status::PendingException;
+            CALLED.set(Called { env: CALLED.get().env, thrown });
             Err(Error::new(ErrorKind::Internal, format!("the host function {} failed: {}", self.name, error.reason)))
         })
     }

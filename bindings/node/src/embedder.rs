@@ -1,6 +1,7 @@
 //! Runtimes, modules and runs as the JavaScript half holds them.
 
 use crate::answer::{Answer, thrown};
+use crate::spec::Around;
 use crate::ticket::{Job, Ticket};
 use crate::{hub, spec, teardown, work};
 use napi::Env;
@@ -97,11 +98,11 @@ impl NativeRuntime {
         env: Env,
         module: &NativeModule,
         spec: String,
-        stdin: Option<Uint8Array>,
+        around: Around,
         patience: Option<f64>,
     ) -> napi::Result<NativeRun> {
         let started = || {
-            let spec = spec::read(&spec, stdin.map(|bytes| bytes.to_vec()))?;
+            let spec = spec::read(&spec, around)?;
             let until = patience.map(deadline).transpose()?.flatten();
             let (piped, descriptors) = pipes(&spec.stdio.stdin, [&spec.stdio.stdout, &spec.stdio.stderr])
                 .map_err(|source| Error::io("cannot make a pipe", source))?;
@@ -126,16 +127,28 @@ impl NativeRuntime {
 
     /// Makes everything ready that a run needs.
     #[napi]
-    pub fn preload<'env>(&self, env: &'env Env, module: &NativeModule, spec: String) -> napi::Result<Object<'env>> {
-        let spec = spec::read(&spec, None).map_err(|error| thrown(&error))?;
+    pub fn preload<'env>(
+        &self,
+        env: &'env Env,
+        module: &NativeModule,
+        spec: String,
+        around: Around,
+    ) -> napi::Result<Object<'env>> {
+        let spec = spec::read(&spec, around).map_err(|error| thrown(&error))?;
         let (embedder, module) = (self.embedder.clone(), module.module.clone());
         work::start(env, move || Answer::of_result(&embedder.preload(&module, &spec)))
     }
 
     /// Compiles a module into the cache.
     #[napi]
-    pub fn compile<'env>(&self, env: &'env Env, module: &NativeModule, spec: String) -> napi::Result<Object<'env>> {
-        let spec = spec::read(&spec, None).map_err(|error| thrown(&error))?;
+    pub fn compile<'env>(
+        &self,
+        env: &'env Env,
+        module: &NativeModule,
+        spec: String,
+        around: Around,
+    ) -> napi::Result<Object<'env>> {
+        let spec = spec::read(&spec, around).map_err(|error| thrown(&error))?;
         let (embedder, module) = (self.embedder.clone(), module.module.clone());
         work::start(env, move || Answer::of_result(&embedder.compile(&module, &spec)))
     }

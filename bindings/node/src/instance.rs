@@ -9,6 +9,7 @@ mod imports;
 use crate::answer::{Answer, thrown};
 use crate::bridge::{self, Hop, NativeHop};
 use crate::embedder::NativeRuntime;
+use crate::spec::Around;
 use crate::teardown::{self, Ends};
 use crate::{spec, work};
 use napi::Env;
@@ -97,12 +98,12 @@ impl NativeRuntime {
         hop: &NativeHop,
         module: Uint8Array,
         spec: String,
-        stdin: Option<Uint8Array>,
+        around: Around,
         imports: String,
     ) -> napi::Result<Object<'env>> {
         let hop = hop.hop();
         let asked = || {
-            let spec = spec::read(&spec, stdin.map(|bytes| bytes.to_vec()))?;
+            let spec = spec::read(&spec, around)?;
             Ok((spec, imports::read(&imports)?))
         };
         let (spec, asked) = asked().map_err(|error: Error| thrown(&error))?;

@@ -1,14 +1,25 @@
 //! Specs as the JavaScript half writes them: a RunSpec in JSON, in which preopens may stand in docker's form.
 
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
 use serde_json::Value as Json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wasmrt_runtime::model::limits::Limits;
 use wasmrt_runtime::model::stdio::{Input, Output};
 use wasmrt_runtime::model::{Ceiling, Error, ErrorKind, LimitsSpec, Preopen, Result, RunSpec};
 
-/// Reads a spec. Standard input comes beside it, since it need not be text. Paths become absolute here and now: the run starts later, and the
-/// process may have changed its directory by then.
-pub(crate) fn read(json: &str, stdin: Option<Vec<u8>>) -> Result<RunSpec> {
+/// Where a spec was written: standard input, since it need not be text, and the directory at which relative paths begin, since the process may
+/// have changed it by the time at which the run starts.
+#[napi(object, object_to_js = false)]
+pub struct Around {
+    /// Standard input.
+    pub stdin: Option<Uint8Array>,
+    /// The current directory. None when it is gone.
+    pub directory: Option<String>,
+}
+
+/// Reads a spec.
+pub(crate) fn read(json: &str, around: Around) -> Result<RunSpec> {
     let wrong = |source: serde_json::Error| Error::new(ErrorKind::InvalidInput, "not a run spec").with_source(source);
     let mut value: Json = serde_json::from_str(json).map_err(wrong)?;
     if let Some(preopens) = value.get_mut("preopens").and_then(Json::as_array_mut) {
@@ -20,9 +31,11 @@ pub(crate) fn read(json: &str, stdin: Option<Vec<u8>>) -> Result<RunSpec> {
         }
     }
     let mut spec: RunSpec = serde_json::from_value(value).map_err(wrong)?;
-    if let Some(bytes) = stdin {
-        spec.stdio.stdin = Input::Bytes(bytes);
+    if let Some(bytes) = around.stdin {
+        spec.stdio.stdin = Input::Bytes(bytes.to_vec());
     }
+    let directory = around.directory.map(PathBuf::from);
+    let make_absolute = |path: &mut PathBuf| make_absolute(path, directory.as_deref());
     for preopen in &mut spec.preopens {
         make_absolute(&mut preopen.host)?;
     }
@@ -37,10 +50,14 @@ pub(crate) fn read(json: &str, stdin: Option<Vec<u8>>) -> Result<RunSpec> {
     Ok(spec)
 }
 
-fn make_absolute(path: &mut PathBuf) -> Result<()> {
-    *path = std::path::absolute(&*path).map_err(|source| {
-        Error::io("cannot tell where a relative path begins", source).with_context("path", path.display())
-    })?;
+fn make_absolute(path: &mut PathBuf, directory: Option<&Path>) -> Result<()> {
+    if !path.is_absolute() {
+        let directory = directory.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the current directory is gone, and a path begins there")
+                .with_context("path", path.display())
+        })?;
+        *path = directory.join(&*path);
+    }
     Ok(())
 }
 

@@ -38,10 +38,15 @@ pub(crate) fn returned(values: &[Value]) -> Outgoing {
 pub(crate) fn from_number(value_type: ValueType, number: f64) -> Option<Value> {
     match value_type {
         // Signed or unsigned, as guests see no difference.
-        ValueType::I32 if number.fract() == 0.0 && (-2_147_483_648.0..4_294_967_296.0).contains(&number) => {
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number in the range of 33 bits")]
-            let whole = number as i64;
-            Value::from_bits(ValueType::I32, whole.cast_unsigned())
+        ValueType::I32 => {
+            #[expect(clippy::cast_possible_truncation, reason = "what does not fit is seen below")]
+            let (signed, unsigned) = (number as i32, number as i64);
+            if f64::from(signed) == number {
+                Some(Value::I32(signed))
+            } else {
+                let unsigned = u32::try_from(unsigned).ok().filter(|unsigned| f64::from(*unsigned) == number);
+                unsigned.map(|unsigned| Value::I32(unsigned.cast_signed()))
+            }
         }
         #[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is meant")]
         ValueType::F32 => Some(Value::F32((number as f32).to_bits())),

@@ -1,4 +1,4 @@
-//! Exported functions as JavaScript functions: the shortest way into a guest. A function knows its signature; a call with up to sixteen arguments
+//! Exported functions as JavaScript functions: the shortest way into a guest. A function knows its signature; a call with up to eight arguments
 //! allocates nothing here.
 
 use super::{NativeInstance, Shared};
@@ -14,7 +14,7 @@ use wasmrt_runtime::model::module::ExternType;
 use wasmrt_runtime::model::{Error, ErrorKind, FunctionType, Result, Value, ValueType};
 use wasmrt_runtime::{CallEnd, CallLimits};
 
-const VALUES_ON_STACK: usize = 16;
+const VALUES_ON_STACK: usize = 8;
 
 #[napi]
 impl NativeInstance {
