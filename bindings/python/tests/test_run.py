@@ -200,9 +200,7 @@ SHOWS_ENVIRONMENT = """
 
 
 def test_invoke(runtime: wasmrt.Runtime) -> None:
-    module = wat(
-        '(module (func (export "mix") (param i32 i64 f32 f64) (result f64 f32 i64 i32) (local.get 3) (local.get 2) (local.get 1) (local.get 0)))'
-    )
+    module = wat('(module (func (export "mix") (param i32 i64 f32 f64) (result f64 f32 i64 i32) (local.get 3) (local.get 2) (local.get 1) (local.get 0)))')
     outcome = runtime.run(module, invoke=Invoke("mix", -1, "0xff", 0.5, 1e300))
     assert outcome.results == (1e300, 0.5, 255, -1)
     with pytest.raises(wasmrt.MissingExportError):
