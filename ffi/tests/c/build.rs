@@ -108,13 +108,24 @@ pub(crate) fn private_libraries() -> Vec<String> {
 /// Runs a program to its end. It finds wasmrt-worker beside the library.
 pub(crate) fn run(command: &mut Command) -> Output {
     let cache = libraries().parent().unwrap().join("wasmrt-tests-cache");
-    command.env("WASMRT_CACHE_DIR", cache).env_remove("WASMRT_WORKER");
+    if !command.get_envs().any(|(name, _)| name == CACHE) {
+        command.env(CACHE, cache);
+    }
+    command.env_remove("WASMRT_WORKER");
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Runs a program under valgrind, which ends it with this code when it finds a leak or an error.
+const CACHE: &str = "WASMRT_CACHE_DIR";
+
+/// Runs a program under valgrind, which ends it with code 99 when it finds a leak or an error. Native code is made anew each time, so that what is looked at does
+/// not depend on what ran before.
 pub(crate) fn checked(program: &Path) -> Command {
     let mut command = Command::new("valgrind");
+    let cache = program.with_extension("cache");
+    if cache.is_dir() {
+        std::fs::remove_dir_all(&cache).unwrap();
+    }
+    command.env(CACHE, cache);
     command.args([
         "--quiet",
         "--error-exitcode=99",
