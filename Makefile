@@ -9,10 +9,12 @@ CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/wasmrt/target
 export WASMRT_GUESTS ?= $(CARGO_TARGET_DIR)/guests
 export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
+# An interpreter that has the Python package of this checkout; `bindings/python/dev` makes it.
+export WASMRT_PYTHON ?= $(CARGO_TARGET_DIR)/python/venv/bin/python
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: demo test test-wasmer setup build guests lint bench install clean-guests
+.PHONY: demo test test-python test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -28,9 +30,15 @@ guests: setup
 
 # What the machine must have is named here, so that a missing part fails instead of being skipped. `.ci/run` names all.
 test: build guests
+	$(MAKE) --no-print-directory test-python
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
 	$(CARGO) test --release --locked --quiet --manifest-path tests/guests/rust/Cargo.toml --package guest-http
+
+# The Python package: style, types, tests, examples, the code of its documentation. Leaves an interpreter for the conformance suite.
+test-python: build guests
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-python -p wasmrt-runtime
+	@bindings/python/dev test
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests
