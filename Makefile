@@ -14,7 +14,7 @@ export WASMRT_PYTHON ?= $(CARGO_TARGET_DIR)/python/venv/bin/python
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: demo test test-python test-wasmer setup build guests lint bench install clean-guests
+.PHONY: demo test test-python test-node test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -31,6 +31,7 @@ guests: setup
 # What the machine must have is named here, so that a missing part fails instead of being skipped. `.ci/run` names all.
 test: build guests
 	$(MAKE) --no-print-directory test-python
+	$(MAKE) --no-print-directory test-node
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
 	$(CARGO) test --release --locked --quiet --manifest-path tests/guests/rust/Cargo.toml --package guest-http
@@ -39,6 +40,12 @@ test: build guests
 test-python: build guests
 	$(CARGO) build --release --locked -p wasm-run -p wasmrt-python -p wasmrt-runtime
 	@bindings/python/dev test
+
+# The Node package: runs, instances, types, examples, the code of its documentation. Leaves it built for the conformance suite.
+test-node: build guests
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-node -p wasmrt-runtime
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd bindings/node && node scripts/install.js --from "$(CARGO_TARGET_DIR)/release" && npm test
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests

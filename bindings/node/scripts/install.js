@@ -29,8 +29,9 @@ function targetDirectory() {
   return JSON.parse(asked.stdout).target_directory;
 }
 
+// With the command line, so that what was compiled for it is what this is made of: by itself it would select other features of the engines.
 function build() {
-  const built = spawnSync('cargo', ['build', '--release', '--locked', '-p', 'wasmrt-node', '-p', 'wasmrt-runtime'], { cwd: home, stdio: 'inherit' });
+  const built = spawnSync('cargo', ['build', '--release', '--locked', '-p', 'wasm-run', '-p', 'wasmrt-node', '-p', 'wasmrt-runtime'], { cwd: home, stdio: 'inherit' });
   if (built.error) fail(`building needs Rust, and cargo cannot be started (${built.error.message}): see https://rustup.rs`);
   if (built.status !== 0) fail('cargo build failed; what it said stands above');
   return path.join(targetDirectory(), 'release');
