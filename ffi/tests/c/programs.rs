@@ -113,6 +113,30 @@ fn host_functions_memory_and_limits() {
     assert_eq!(output(checked(&program).arg(&module).arg("wasmtime"), 0), "well\n");
 }
 
+#[test]
+fn a_policy_answers_and_what_it_reports_arrives_as_it_is() {
+    let workshop = Workshop::new();
+    let policy = workshop.module("policy.wasm", &wat("policy.wat"));
+    let program = workshop.compile(&example("opa.c"), Language::C11, Linked::Shared);
+    let ask = |command: &mut Command, input: &str| run(command.arg(&policy).arg(input).arg(r#"{"roles": {}}"#));
+    let allowed = ask(&mut checked(&program), r#"{"user":"admin"}"#);
+    assert_eq!((allowed.status.code(), text(&allowed.stdout).as_str()), (Some(0), "[{\"result\":true}]\n"), "{allowed:?}");
+    assert_eq!(text(&allowed.stderr), "policy: somebody asked\n");
+    let refused = ask(&mut Command::new(&program), r#"{"user":"guest"}"#);
+    assert_eq!(text(&refused.stdout), "[{\"result\":false}]\n");
+    // An input that is larger than the memory that the policy starts with.
+    let long = format!(r#"{{"user":"admin","text":"{}"}}"#, "x".repeat(100_000));
+    assert_eq!(text(&ask(&mut Command::new(&program), &long).stdout), "[{\"result\":true}]\n");
+    let said = |input: &str| {
+        let ended = ask(&mut Command::new(&program), input);
+        assert_eq!(ended.status.code(), Some(1));
+        text(&ended.stderr)
+    };
+    assert!(said(r#"{"user":"crash"}"#).contains("invalid-module: conflicting rules; the policy itself gave up"));
+    assert!(said(r#"{"user":"fetch"}"#).contains("built-in function 17"));
+    assert!(said(r#"{"user":"loops"}"#).contains("the policy ended: out of fuel"));
+}
+
 /// Those that a machine must have are named by WASMRT_REQUIRE; wasmtime is in the library.
 fn engines() -> Vec<&'static str> {
     let workshop = Workshop::new();
