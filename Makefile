@@ -2,7 +2,7 @@
 #   make demo    installs what is missing, builds release, runs a real program on every engine
 #   make test    runs every test
 # and, for those who work on it:
-#   make lint | guests | bench | test-wasmer | spec | install
+#   make lint | guests | bench | test-ffi | test-python | test-node | test-wasmer | install
 
 CARGO ?= cargo
 # Shared by all checkouts: the engines take minutes to compile, once.
@@ -13,8 +13,10 @@ export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
 export WASMRT_PYTHON ?= $(CARGO_TARGET_DIR)/python/venv/bin/python
 PREFIX ?= /usr/local
 DESTDIR ?=
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 
-.PHONY: demo test test-python test-node test-wasmer setup build guests lint bench install clean-guests
+.PHONY: demo test ffi test-ffi test-python test-node test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -32,9 +34,21 @@ guests: setup
 test: build guests
 	$(MAKE) --no-print-directory test-python
 	$(MAKE) --no-print-directory test-node
+	$(MAKE) --no-print-directory ffi
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
 	$(CARGO) test --release --locked --quiet --manifest-path tests/guests/rust/Cargo.toml --package guest-http
+
+# libwasmrt, the process that it forks guests from, and the C program that the conformance suite runs its cases with.
+ffi: setup
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-ffi -p wasmrt-runtime
+	ln -sf libwasmrt.so "$(CARGO_TARGET_DIR)/release/libwasmrt.so.0"
+	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -Iffi/include ffi/tests/adapter.c -o "$(CARGO_TARGET_DIR)/release/wasmrt-c-adapter" \
+		-L"$(CARGO_TARGET_DIR)/release" -lwasmrt -Wl,-rpath,'$$ORIGIN'
+
+# libwasmrt's own tests; `test` has them among all others.
+test-ffi: ffi
+	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast -E 'package(wasmrt-ffi)'
 
 # The Python package: style, types, tests, examples, the code of its documentation. Leaves an interpreter for the conformance suite.
 test-python: build guests
@@ -60,9 +74,10 @@ lint:
 bench: build guests
 	@tests/bench/run
 
-install: build
+install: build ffi
 	install -Dm755 "$(WASMRT_CLI)" "$(DESTDIR)$(PREFIX)/bin/wasm-run"
 	"$(WASMRT_CLI)" man | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/man/man1/wasm-run.1"
 	"$(WASMRT_CLI)" completions bash | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wasm-run"
 	"$(WASMRT_CLI)" completions zsh | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wasm-run"
 	"$(WASMRT_CLI)" completions fish | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/wasm-run.fish"
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" ffi/install "$(CARGO_TARGET_DIR)/release"

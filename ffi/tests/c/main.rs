@@ -3,5 +3,6 @@
 
 mod build;
 mod header;
+mod install;
 mod parity;
 mod programs;
