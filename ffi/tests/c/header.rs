@@ -1,7 +1,6 @@
 //! include/wasmrt.h is what the sources say.
 
 use crate::build::{package, read};
-use std::path::{Path, PathBuf};
 
 /// Set to write the header instead of comparing it.
 const UPDATE: &str = "WASMRT_UPDATE_HEADER";
@@ -9,34 +8,12 @@ const UPDATE: &str = "WASMRT_UPDATE_HEADER";
 /// The header as cbindgen makes it, with what Rust says about safety said for C.
 pub(crate) fn made() -> String {
     let config = cbindgen::Config::from_file(package().join("cbindgen.toml")).unwrap();
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in sources() {
-        builder = builder.with_src(source);
-    }
+    let builder = cbindgen::Builder::new().with_config(config).with_src(package().join("src/lib.rs"));
     let mut text = Vec::new();
     builder.generate().unwrap().write(&mut text);
     let text = String::from_utf8(text).unwrap();
     let text = text.replace("//\n// # Safety\n// ", "//\n// The caller's part: ");
     text.replace("const char * ", "const char *").replace("wasmrt_error_t ** ", "wasmrt_error_t **")
-}
-
-/// In the order of a reader: what everything else needs comes first.
-fn sources() -> Vec<PathBuf> {
-    let first = ["version.rs", "error.rs", "runtime.rs", "module.rs", "spec.rs"];
-    let mut rest = Vec::new();
-    collect(&package().join("src"), &mut rest);
-    rest.sort();
-    let mut sources: Vec<PathBuf> = first.iter().map(|name| package().join("src").join(name)).collect();
-    rest.retain(|source| !sources.contains(source));
-    sources.append(&mut rest);
-    sources
-}
-
-fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { collect(&path, found) } else { found.push(path) }
-    }
 }
 
 #[test]
@@ -60,12 +37,17 @@ fn the_header_has_the_version_of_the_crate() {
     assert!(header.contains(&format!("#define WASMRT_VERSION \"{version}\"\n")));
 }
 
+/// What stands between the guards for C++: the functions that the library exports.
+pub(crate) fn declarations(header: &str) -> &str {
+    let after = header.split("extern \"C\" {").nth(1).expect("declarations stand between guards");
+    after.split("#ifdef __cplusplus").next().unwrap_or_default()
+}
+
 /// The names of all functions of the header that the library exports.
 pub(crate) fn functions() -> Vec<String> {
     let header = made();
-    let declared = header.split("#endif // __cplusplus").nth(1).expect("declarations stand between guards");
     let mut names: Vec<String> = Vec::new();
-    for line in declared.lines().filter(|line| !line.trim_start().starts_with("//")) {
+    for line in declarations(&header).lines().filter(|line| !line.trim_start().starts_with("//")) {
         if let Some((before, _)) = line.split_once('(')
             && let Some(start) = before.find("wasmrt_")
             && !line.starts_with(' ')

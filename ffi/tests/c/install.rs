@@ -23,7 +23,13 @@ fn what_is_installed_is_found() {
     let prefix = workshop.path("prefix");
     let install = Command::new(package().join("install")).arg(libraries()).env("PREFIX", &prefix).output().unwrap();
     assert!(install.status.success(), "{}", text(&install.stderr));
-    for file in ["lib/libwasmrt.so", "lib/libwasmrt.so.0", "lib/libwasmrt.a", "include/wasmrt.h", "libexec/wasmrt/wasmrt-worker"] {
+    for file in [
+        "lib/libwasmrt.so",
+        "lib/libwasmrt.so.0",
+        "lib/libwasmrt.a",
+        "include/wasmrt.h",
+        "libexec/wasmrt/wasmrt-worker",
+    ] {
         assert!(prefix.join(file).is_file(), "{file}");
     }
     assert_eq!(flags(&prefix, &["--modversion"]), [env!("CARGO_PKG_VERSION")]);

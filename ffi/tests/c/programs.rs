@@ -120,7 +120,11 @@ fn a_policy_answers_and_what_it_reports_arrives_as_it_is() {
     let program = workshop.compile(&example("opa.c"), Language::C11, Linked::Shared);
     let ask = |command: &mut Command, input: &str| run(command.arg(&policy).arg(input).arg(r#"{"roles": {}}"#));
     let allowed = ask(&mut checked(&program), r#"{"user":"admin"}"#);
-    assert_eq!((allowed.status.code(), text(&allowed.stdout).as_str()), (Some(0), "[{\"result\":true}]\n"), "{allowed:?}");
+    assert_eq!(
+        (allowed.status.code(), text(&allowed.stdout).as_str()),
+        (Some(0), "[{\"result\":true}]\n"),
+        "{allowed:?}"
+    );
     assert_eq!(text(&allowed.stderr), "policy: somebody asked\n");
     let refused = ask(&mut Command::new(&program), r#"{"user":"guest"}"#);
     assert_eq!(text(&refused.stdout), "[{\"result\":false}]\n");
@@ -242,8 +246,12 @@ int main(void) {{
 /// Each function's declaration in one line.
 fn declarations() -> BTreeMap<String, String> {
     let header = header::made();
-    let declared = header.split("#endif // __cplusplus").nth(1).unwrap();
-    let code: Vec<&str> = declared.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+    let code: Vec<&str> = header::declarations(&header)
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .collect();
     let code = code.join(" ");
     code.split(';')
         .filter_map(|declaration| {
