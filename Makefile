@@ -2,7 +2,7 @@
 #   make demo    installs what is missing, builds release, runs a real program on every engine
 #   make test    runs every test
 # and, for those who work on it:
-#   make lint | guests | bench | test-wasmer | spec | install
+#   make lint | guests | bench | test-ffi | test-python | test-node | test-wasmer | install
 
 CARGO ?= cargo
 # Shared by all checkouts: the engines take minutes to compile, once.
@@ -10,10 +10,14 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/wasmrt/target
 export WASMRT_GUESTS ?= $(CARGO_TARGET_DIR)/guests
 export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
 export WASMRT_WORKER ?= $(CARGO_TARGET_DIR)/release/wasmrt-worker
+# An interpreter that has the Python package of this checkout; `bindings/python/dev` makes it.
+export WASMRT_PYTHON ?= $(CARGO_TARGET_DIR)/python/venv/bin/python
 PREFIX ?= /usr/local
 DESTDIR ?=
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 
-.PHONY: demo test test-wasmer setup build guests lint bench install clean-guests
+.PHONY: demo test ffi test-ffi test-python test-node test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -29,9 +33,34 @@ guests: setup
 
 # What the machine must have is named here, so that a missing part fails instead of being skipped. `.ci/run` names all.
 test: build guests
+	$(MAKE) --no-print-directory test-python
+	$(MAKE) --no-print-directory test-node
+	$(MAKE) --no-print-directory ffi
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast
 	$(CARGO) test --release --locked --workspace --doc --quiet
 	$(CARGO) test --release --locked --quiet --manifest-path tests/guests/rust/Cargo.toml --package guest-http
+
+# libwasmrt, the process that it forks guests from, and the C program that the conformance suite runs its cases with.
+ffi: setup
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-ffi -p wasmrt-runtime
+	ln -sf libwasmrt.so "$(CARGO_TARGET_DIR)/release/libwasmrt.so.0"
+	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -Iffi/include ffi/tests/adapter.c -o "$(CARGO_TARGET_DIR)/release/wasmrt-c-adapter" \
+		-L"$(CARGO_TARGET_DIR)/release" -lwasmrt -Wl,-rpath,'$$ORIGIN'
+
+# libwasmrt's own tests; `test` has them among all others.
+test-ffi: ffi
+	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast -E 'package(wasmrt-ffi)'
+
+# The Python package: style, types, tests, examples, the code of its documentation. Leaves an interpreter for the conformance suite.
+test-python: build guests
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-python -p wasmrt-runtime
+	@bindings/python/dev test
+
+# The Node package: runs, instances, types, examples, the code of its documentation. Leaves it built for the conformance suite.
+test-node: build guests
+	$(CARGO) build --release --locked -p wasm-run -p wasmrt-node -p wasmrt-runtime
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd bindings/node && node scripts/install.js --from "$(CARGO_TARGET_DIR)/release" && npm test
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests
@@ -46,10 +75,11 @@ lint:
 bench: build guests
 	@tests/bench/run
 
-install: build
+install: build ffi
 	install -Dm755 "$(WASMRT_CLI)" "$(DESTDIR)$(PREFIX)/bin/wasm-run"
 	install -Dm755 "$(WASMRT_WORKER)" "$(DESTDIR)$(PREFIX)/libexec/wasmrt/wasmrt-worker"
 	"$(WASMRT_CLI)" man | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/man/man1/wasm-run.1"
 	"$(WASMRT_CLI)" completions bash | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wasm-run"
 	"$(WASMRT_CLI)" completions zsh | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wasm-run"
 	"$(WASMRT_CLI)" completions fish | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/wasm-run.fish"
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" ffi/install "$(CARGO_TARGET_DIR)/release"

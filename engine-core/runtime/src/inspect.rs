@@ -33,8 +33,12 @@ pub struct Verdict {
     pub reason: Option<String>,
 }
 
+pub(crate) fn describe(module: &[u8]) -> Result<ModuleInfo> {
+    Ok(wasmrt_guard::inspect(module, &StructureCaps::default())?)
+}
+
 pub(crate) fn inspect(registry: &Registry, module: &[u8]) -> Result<Inspection> {
-    let info = wasmrt_guard::inspect(module, &StructureCaps::default())?;
+    let info = describe(module)?;
     let engines: Vec<Verdict> =
         registry.statuses().into_iter().map(|status| verdict(status.name, status.capabilities, &info)).collect();
     // What components import is looked at when they are linked: their interfaces have versions that stand for others.

@@ -15,7 +15,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmrt_model::component::World;
-use wasmrt_model::{AotPolicy, Ceiling, EngineName, Error, ErrorKind, Outcome, Result, RunSpec, Tier};
+use wasmrt_model::{AotPolicy, Ceiling, EngineName, Error, ErrorKind, ModuleInfo, Outcome, Result, RunSpec, Tier};
 
 /// How a runtime is set up.
 #[derive(Debug, Clone)]
@@ -123,6 +123,14 @@ impl Runtime {
     /// `NotWasm`, `InvalidModule` for what no engine runs.
     pub fn inspect(&self, module: &[u8]) -> Result<Inspection> {
         inspect::inspect(&self.registry, module)
+    }
+
+    /// What a module says of itself. No engine is asked, so none is loaded.
+    ///
+    /// # Errors
+    /// `NotWasm`, `InvalidModule` for what no engine runs.
+    pub fn describe(&self, module: &[u8]) -> Result<ModuleInfo> {
+        inspect::describe(module)
     }
 
     /// Runs a module to its end.

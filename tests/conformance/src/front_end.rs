@@ -2,6 +2,7 @@
 
 mod cli;
 mod in_process;
+mod python;
 mod rust;
 
 pub use cli::find as find_cli;
@@ -9,7 +10,7 @@ pub use rust::{CHILD_ARGUMENT, child};
 
 use crate::case::{Case, Interrupt};
 use crate::network::{Scene, Seen, silent};
-use crate::pair::Pair;
+use crate::pair::{AUTO, PAIRS, Pair};
 use crate::swap::Swapper;
 use crate::{Result, process, tree};
 use serde_json::{Map, Value};
@@ -29,10 +30,13 @@ pub enum FrontEnd {
     InProcess,
     /// The same, through `wasmrt-worker`, as programs with threads do it.
     Embedded,
+    /// The Python package.
+    Python,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 4] = [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Embedded];
+pub const FRONT_ENDS: [FrontEnd; 5] =
+    [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Embedded, FrontEnd::Python];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -133,6 +137,7 @@ impl FrontEnd {
             Self::Rust => "rust",
             Self::InProcess => "in-process",
             Self::Embedded => "embedded",
+            Self::Python => "python",
         }
     }
 
@@ -143,7 +148,17 @@ impl FrontEnd {
             Self::Cli => cli::find().err(),
             Self::Rust | Self::InProcess => None,
             Self::Embedded => rust::find_worker().err(),
+            Self::Python => python::find().err(),
         }
+    }
+
+    /// The pairs that it runs a case on. Bindings only translate: what engines differ in is asked of those who start them, but limits and isolation hold
+    /// for each front-end on every engine.
+    #[must_use]
+    pub fn pairs(self, case: &Case) -> &'static [Pair] {
+        let is_binding = matches!(self, Self::Python);
+        let for_all = ["limits/", "isolation/"].iter().any(|room| case.name.starts_with(room));
+        if case.header.any_engine || is_binding && !for_all { &[AUTO] } else { PAIRS }
     }
 
     /// What a case asks for and this front-end cannot have on this pair, beyond what the pair itself lacks.
@@ -168,6 +183,7 @@ impl FrontEnd {
             Self::Rust => rust::run(case, stage, rust::Way::Run)?,
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
             Self::Embedded => rust::run(case, stage, rust::Way::Embedded)?,
+            Self::Python => python::run(case, stage)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);

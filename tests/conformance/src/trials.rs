@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::front_end::{FRONT_ENDS, FrontEnd, Observed, Report, Stage};
-use crate::pair::{AUTO, OWN_PROCESS, PAIRS, Pair, is_required, machine_lacks};
+use crate::pair::{OWN_PROCESS, PAIRS, Pair, is_required, machine_lacks};
 use crate::{Result, tree, verdict};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::PathBuf;
@@ -22,7 +22,6 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     for case in Case::all(&cases_directory())? {
         let case = Arc::new(case);
-        let pairs: &[Pair] = if case.header.any_engine { &[AUTO] } else { PAIRS };
         for front_end in FRONT_ENDS {
             if front_end != FrontEnd::Cli && case.header.is_for_cli() {
                 continue;
@@ -30,7 +29,7 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
             if front_end == FrontEnd::InProcess && case.header.requires.iter().any(|name| name == OWN_PROCESS) {
                 continue;
             }
-            for pair in pairs.iter().copied() {
+            for pair in front_end.pairs(&case).iter().copied() {
                 let name = format!("{}::{}::{}", front_end.name(), pair.name, case.name);
                 if is_left_out(arguments, &name) {
                     continue;
@@ -90,7 +89,7 @@ fn lacking(case: &Case, front_end: FrontEnd, pairs: &[Pair]) -> Result<Option<La
     Ok(machine
         .map(|name| Lacking { name, why: format!("the case needs it: {}", case.header.about) })
         .or_else(|| case.guest.missing().map(|why| Lacking { name: case.guest.kind(), why }))
-        .or_else(|| front_end.missing().map(|why| Lacking { name: "cli", why }))
+        .or_else(|| front_end.missing().map(|why| Lacking { name: front_end.name(), why }))
         .or_else(|| pairs.iter().find_map(|pair| pair.missing().map(|why| Lacking { name: name_of(pair), why }))))
 }
 

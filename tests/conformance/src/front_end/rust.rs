@@ -47,6 +47,19 @@ pub(super) fn find_worker() -> Result<PathBuf> {
 
 pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    lay_out_spec(case, stage, way)?;
+    let mut command = Command::new(program);
+    command.arg(CHILD_ARGUMENT).arg(stage.directory.path()).arg(&stage.module).arg(case.header.times.to_string());
+    command.arg(match way {
+        Way::Run => "run",
+        Way::Instance => INSTANCE,
+        Way::Embedded => EMBEDDED,
+    });
+    observed(command, case, stage)
+}
+
+/// Writes down the spec for a process that calls a library.
+pub(super) fn lay_out_spec(case: &Case, stage: &Stage, way: Way) -> Result<()> {
     let mut spec = stage.spec.clone();
     let mut stdio = spec.remove("stdio").unwrap_or_else(|| json!({}));
     if let Some(streams) = stdio.as_object_mut() {
@@ -65,15 +78,11 @@ pub(super) fn run(case: &Case, stage: &Stage, way: Way) -> Result<Observed> {
         in_process::adapt(&mut spec);
     }
     let text = serde_json::to_string(&spec).map_err(|error| error.to_string())?;
-    std::fs::write(stage.beside("spec.json"), text).map_err(|error| error.to_string())?;
+    std::fs::write(stage.beside("spec.json"), text).map_err(|error| error.to_string())
+}
 
-    let mut command = Command::new(program);
-    command.arg(CHILD_ARGUMENT).arg(stage.directory.path()).arg(&stage.module).arg(case.header.times.to_string());
-    command.arg(match way {
-        Way::Run => "run",
-        Way::Instance => INSTANCE,
-        Way::Embedded => EMBEDDED,
-    });
+/// What came of a process that calls a library: its report, and captured streams beside it.
+pub(super) fn observed(command: Command, case: &Case, stage: &Stage) -> Result<Observed> {
     let ended = started(command, case, stage, None)?;
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     if !ended.status.success() {

@@ -1,0 +1,22 @@
+;; A plug-in that makes text upper case, and says so to the host.
+(module
+  (import "host" "log" (func $log (param i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "upper: done")
+  (global $heap (mut i32) (i32.const 1024))
+  (func (export "alloc") (param $size i32) (result i32)
+    (global.get $heap)
+    (global.set $heap (i32.add (global.get $heap) (local.get $size))))
+  (func (export "transform") (param $at i32) (param $length i32) (result i32 i32)
+    (local $end i32) (local $next i32) (local $byte i32)
+    (local.set $next (local.get $at))
+    (local.set $end (i32.add (local.get $at) (local.get $length)))
+    (block $done (loop $more
+      (br_if $done (i32.ge_u (local.get $next) (local.get $end)))
+      (local.set $byte (i32.load8_u (local.get $next)))
+      (if (i32.lt_u (i32.sub (local.get $byte) (i32.const 97)) (i32.const 26))
+        (then (i32.store8 (local.get $next) (i32.sub (local.get $byte) (i32.const 32)))))
+      (local.set $next (i32.add (local.get $next) (i32.const 1)))
+      (br $more)))
+    (call $log (i32.const 0) (i32.const 11))
+    (local.get $at) (local.get $length)))

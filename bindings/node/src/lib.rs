@@ -1,0 +1,14 @@
+//! The native half of the Node package wasmrt: what JavaScript cannot do for itself. What users see is in `lib/`, beside this crate.
+//!
+//! Specs come in as JSON, outcomes and errors go out as JSON, bytes as buffers. There is no policy here. Unsafe code is what napi's macros generate.
+
+mod answer;
+mod bridge;
+mod embedder;
+mod hub;
+mod instance;
+mod spec;
+mod teardown;
+mod ticket;
+mod values;
+mod work;

@@ -1,0 +1,97 @@
+//! Specs as the JavaScript half writes them: a RunSpec in JSON, in which preopens may stand in docker's form.
+
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use serde_json::Value as Json;
+use std::path::{Path, PathBuf};
+use wasmrt_runtime::model::limits::Limits;
+use wasmrt_runtime::model::stdio::{Input, Output};
+use wasmrt_runtime::model::{Ceiling, Error, ErrorKind, LimitsSpec, Preopen, Result, RunSpec};
+
+/// Where a spec was written: standard input, since it need not be text, and the directory at which relative paths begin, since the process may
+/// have changed it by the time at which the run starts.
+#[napi(object, object_to_js = false)]
+pub struct Around {
+    /// Standard input.
+    pub stdin: Option<Uint8Array>,
+    /// The current directory. None when it is gone.
+    pub directory: Option<String>,
+}
+
+/// Reads a spec.
+pub(crate) fn read(json: &str, around: Around) -> Result<RunSpec> {
+    let wrong = |source: serde_json::Error| Error::new(ErrorKind::InvalidInput, "not a run spec").with_source(source);
+    let mut value: Json = serde_json::from_str(json).map_err(wrong)?;
+    if let Some(preopens) = value.get_mut("preopens").and_then(Json::as_array_mut) {
+        for preopen in preopens {
+            if let Some(text) = preopen.as_str() {
+                let parsed: Preopen = text.parse()?;
+                *preopen = serde_json::to_value(parsed).map_err(wrong)?;
+            }
+        }
+    }
+    let mut spec: RunSpec = serde_json::from_value(value).map_err(wrong)?;
+    if let Some(bytes) = around.stdin {
+        spec.stdio.stdin = Input::Bytes(bytes.to_vec());
+    }
+    let directory = around.directory.map(PathBuf::from);
+    let make_absolute = |path: &mut PathBuf| make_absolute(path, directory.as_deref());
+    for preopen in &mut spec.preopens {
+        make_absolute(&mut preopen.host)?;
+    }
+    if let Input::File(path) = &mut spec.stdio.stdin {
+        make_absolute(path)?;
+    }
+    for output in [&mut spec.stdio.stdout, &mut spec.stdio.stderr] {
+        if let Output::File(path) = output {
+            make_absolute(path)?;
+        }
+    }
+    Ok(spec)
+}
+
+fn make_absolute(path: &mut PathBuf, directory: Option<&Path>) -> Result<()> {
+    if !path.is_absolute() {
+        let directory = directory.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the current directory is gone, and a path begins there")
+                .with_context("path", path.display())
+        })?;
+        *path = directory.join(&*path);
+    }
+    Ok(())
+}
+
+/// A ceiling whose limits are those that were given, and none else.
+pub(crate) fn ceiling(mut json: Json) -> Result<Ceiling> {
+    let wrong = |source: serde_json::Error| Error::new(ErrorKind::InvalidInput, "not a ceiling").with_source(source);
+    let fields = json.as_object_mut().ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "a ceiling is an object: limits, engines, preopens, network")
+    })?;
+    let asked: LimitsSpec = match fields.remove("limits") {
+        Some(limits) => serde_json::from_value(limits).map_err(wrong)?,
+        None => LimitsSpec::default(),
+    };
+    let mut ceiling = Ceiling::default();
+    // What was not asked for would get a default, and a ceiling has none: those limits stay open.
+    let resolved = serde_json::to_value(Limits::resolve(&asked, &Limits::UNLIMITED)?).map_err(wrong)?;
+    let named = serde_json::to_value(asked).map_err(wrong)?;
+    let mut limits = serde_json::to_value(Limits::UNLIMITED).map_err(wrong)?;
+    if let (Some(named), Some(limits)) = (named.as_object(), limits.as_object_mut()) {
+        for name in named.keys() {
+            limits.insert(name.clone(), resolved.get(name).cloned().unwrap_or_default());
+        }
+    }
+    ceiling.limits = serde_json::from_value(limits).map_err(wrong)?;
+    for (name, value) in std::mem::take(fields) {
+        match name.as_str() {
+            "engines" => ceiling.engines = serde_json::from_value(value).map_err(wrong)?,
+            "preopens" => ceiling.preopens = serde_json::from_value(value).map_err(wrong)?,
+            "network" => ceiling.network = serde_json::from_value(value).map_err(wrong)?,
+            other => {
+                return Err(Error::new(ErrorKind::InvalidInput, format!("a ceiling has no '{other}'"))
+                    .with_hint("it has limits, engines, preopens and network"));
+            }
+        }
+    }
+    Ok(ceiling)
+}
