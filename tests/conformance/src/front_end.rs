@@ -2,6 +2,7 @@
 
 mod cli;
 mod in_process;
+mod node;
 mod python;
 mod rust;
 
@@ -30,10 +31,13 @@ pub enum FrontEnd {
     InProcess,
     /// The Python package.
     Python,
+    /// The Node package.
+    Node,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 4] = [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Python];
+pub const FRONT_ENDS: [FrontEnd; 5] =
+    [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Python, FrontEnd::Node];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -134,6 +138,7 @@ impl FrontEnd {
             Self::Rust => "rust",
             Self::InProcess => "in-process",
             Self::Python => "python",
+            Self::Node => "node",
         }
     }
 
@@ -144,6 +149,7 @@ impl FrontEnd {
             Self::Cli => cli::find().err(),
             Self::Rust | Self::InProcess => None,
             Self::Python => python::find().err(),
+            Self::Node => node::find().err(),
         }
     }
 
@@ -151,7 +157,7 @@ impl FrontEnd {
     /// for each front-end on every engine.
     #[must_use]
     pub fn pairs(self, case: &Case) -> &'static [Pair] {
-        let is_binding = matches!(self, Self::Python);
+        let is_binding = matches!(self, Self::Python | Self::Node);
         let for_all = ["limits/", "isolation/"].iter().any(|room| case.name.starts_with(room));
         if case.header.any_engine || is_binding && !for_all { &[AUTO] } else { PAIRS }
     }
@@ -178,6 +184,7 @@ impl FrontEnd {
             Self::Rust => rust::run(case, stage, rust::Way::Run)?,
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
             Self::Python => python::run(case, stage)?,
+            Self::Node => node::run(case, stage)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);
