@@ -1,5 +1,6 @@
 //! Front-ends: how a run is started, and what is seen of it from outside. Each run is a process of its own.
 
+mod c;
 mod cli;
 mod in_process;
 mod node;
@@ -33,11 +34,13 @@ pub enum FrontEnd {
     Python,
     /// The Node package.
     Node,
+    /// libwasmrt, by a C program.
+    C,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 5] =
-    [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Python, FrontEnd::Node];
+pub const FRONT_ENDS: [FrontEnd; 6] =
+    [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Python, FrontEnd::Node, FrontEnd::C];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -139,6 +142,7 @@ impl FrontEnd {
             Self::InProcess => "in-process",
             Self::Python => "python",
             Self::Node => "node",
+            Self::C => "c",
         }
     }
 
@@ -150,6 +154,7 @@ impl FrontEnd {
             Self::Rust | Self::InProcess => None,
             Self::Python => python::find().err(),
             Self::Node => node::find().err(),
+            Self::C => c::find().err(),
         }
     }
 
@@ -157,7 +162,7 @@ impl FrontEnd {
     /// for each front-end on every engine.
     #[must_use]
     pub fn pairs(self, case: &Case) -> &'static [Pair] {
-        let is_binding = matches!(self, Self::Python | Self::Node);
+        let is_binding = matches!(self, Self::Python | Self::Node | Self::C);
         let for_all = ["limits/", "isolation/"].iter().any(|room| case.name.starts_with(room));
         if case.header.any_engine || is_binding && !for_all { &[AUTO] } else { PAIRS }
     }
@@ -185,6 +190,7 @@ impl FrontEnd {
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
             Self::Python => python::run(case, stage)?,
             Self::Node => node::run(case, stage)?,
+            Self::C => c::run(case, stage)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);
