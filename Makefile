@@ -57,7 +57,7 @@ test-python: build guests
 
 # The Node package: runs, instances, types, examples, the code of its documentation. Leaves it built for the conformance suite.
 test-node: build guests
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-node -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cd bindings/node && node scripts/install.js --from "$(CARGO_TARGET_DIR)/release" && npm test
 
