@@ -41,7 +41,7 @@ test: build guests
 
 # libwasmrt, the process that it forks guests from, and the C program that the conformance suite runs its cases with.
 ffi: setup
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-ffi -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	ln -sf libwasmrt.so "$(CARGO_TARGET_DIR)/release/libwasmrt.so.0"
 	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -Iffi/include ffi/tests/adapter.c -o "$(CARGO_TARGET_DIR)/release/wasmrt-c-adapter" \
 		-L"$(CARGO_TARGET_DIR)/release" -lwasmrt -Wl,-rpath,'$$ORIGIN'
