@@ -52,7 +52,7 @@ test-ffi: ffi
 
 # The Python package: style, types, tests, examples, the code of its documentation. Leaves an interpreter for the conformance suite.
 test-python: build guests
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-python -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	@bindings/python/dev test
 
 # The Node package: runs, instances, types, examples, the code of its documentation. Leaves it built for the conformance suite.
