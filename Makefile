@@ -42,7 +42,7 @@ test: build guests
 
 # libwasmrt, the process that it forks guests from, and the C program that the conformance suite runs its cases with.
 ffi: setup
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-ffi -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	ln -sf libwasmrt.so "$(CARGO_TARGET_DIR)/release/libwasmrt.so.0"
 	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -Iffi/include ffi/tests/adapter.c -o "$(CARGO_TARGET_DIR)/release/wasmrt-c-adapter" \
 		-L"$(CARGO_TARGET_DIR)/release" -lwasmrt -Wl,-rpath,'$$ORIGIN'
@@ -53,12 +53,12 @@ test-ffi: ffi
 
 # The Python package: style, types, tests, examples, the code of its documentation. Leaves an interpreter for the conformance suite.
 test-python: build guests
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-python -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	@bindings/python/dev test
 
 # The Node package: runs, instances, types, examples, the code of its documentation. Leaves it built for the conformance suite.
 test-node: build guests
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-node -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cd bindings/node && node scripts/install.js --from "$(CARGO_TARGET_DIR)/release" && npm test
 

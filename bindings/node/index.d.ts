@@ -230,8 +230,8 @@ export class AbortError extends Error {
 /** A module, or a component: bytes that any number of runs share, on any runtime. */
 export class Module {
   constructor(bytes: Uint8Array | ArrayBuffer);
-  /** Reads a module from a file. */
-  static load(path: string | URL): Promise<Module>;
+  /** Reads a module from a file, or copies bytes, off this thread. */
+  static load(source: string | URL | Uint8Array | ArrayBuffer): Promise<Module>;
   /** The BLAKE3 hash of its bytes, in hexadecimal. */
   readonly hash: string;
   /** Its size in bytes. */

@@ -162,7 +162,7 @@ def calls(runtime):
 
 def instances(runtime):
     """A fresh instance and its `_start`."""
-    limits = {"memory": "64Mi", "timeout": 10, "fuel": 10**12, "stdout": wasmrt.NULL, "stdin": wasmrt.NULL, "args": ["hello"]}
+    limits = {"memory": "64Mi", "timeout": 10, "fuel": 10**12, "stdout": wasmrt.NULL, "stderr": wasmrt.NULL, "stdin": wasmrt.NULL, "args": ["hello"]}
     kept = runtime.instantiate(HELLO, engine="wasmtime", **limits)
     module = wasmrt.Module(HELLO)
 
@@ -189,6 +189,7 @@ def instances(runtime):
         wasi = wasmtime.WasiConfig()
         wasi.argv = ["hello"]
         wasi.stdout_file = null
+        wasi.stderr_file = null
         store.set_wasi(wasi)
         instance = linker.instantiate(store, compiled)
         try:

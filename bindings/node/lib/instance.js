@@ -3,6 +3,7 @@
 
 const { native, guarded } = require('./native.js');
 const { AbortError, GuestEndedError, WasmrtError, errorFrom, invalid } = require('./errors.js');
+const { onAbort } = require('./abort.js');
 const { translated, value } = require('./answers.js');
 const { bytesOf, checked, signalOf, span, toJson } = require('./options.js');
 
@@ -266,7 +267,7 @@ class Instance {
       const abort = () => {
         if (!this.#native.cancel()) timer = setTimeout(abort, 2);
       };
-      signal?.addEventListener('abort', abort, { once: true });
+      const deaf = onAbort(signal, abort);
       try {
         return await work();
       } catch (error) {
@@ -274,7 +275,7 @@ class Instance {
         throw error;
       } finally {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        deaf();
       }
     });
     this.#tail = turn.catch(() => {});

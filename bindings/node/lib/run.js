@@ -4,11 +4,12 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const { AbortError } = require('./errors.js');
+const { onAbort } = require('./abort.js');
 const { outcome } = require('./answers.js');
 
 /** What has to be done when nobody holds a run any more. */
-const forgotten = new FinalizationRegistry(({ native, ends, signal, abort }) => {
-  signal?.removeEventListener('abort', abort);
+const forgotten = new FinalizationRegistry(({ native, ends, deaf }) => {
+  deaf();
   native.abandon();
   ends.close();
 });
@@ -54,7 +55,7 @@ class Run {
   #ends;
   #streams = [undefined, undefined, undefined];
   #signal;
-  #abort;
+  #deaf;
   #pumps = [];
   #failure;
   #end;
@@ -64,12 +65,9 @@ class Run {
     const ends = new Ends(native.descriptors);
     this.#native = native;
     this.#ends = ends;
-    if (signal) {
-      this.#signal = signal;
-      this.#abort = () => native.cancel();
-      signal.addEventListener('abort', this.#abort, { once: true });
-    }
-    forgotten.register(this, { native, ends, signal, abort: this.#abort });
+    this.#signal = signal;
+    this.#deaf = onAbort(signal, () => native.cancel());
+    forgotten.register(this, { native, ends, deaf: this.#deaf });
     if (source) this.#feed(source);
     if (stdout) this.#pumps.push(this.#drain(this.#stream(1), stdout));
     if (stderr) this.#pumps.push(this.#drain(this.#stream(2), stderr));
@@ -112,7 +110,7 @@ class Run {
       if (error.code === 'cancelled' && this.#signal?.aborted) throw new AbortError(this.#signal.reason);
       throw error;
     } finally {
-      this.#signal?.removeEventListener('abort', this.#abort);
+      this.#deaf();
       // Nobody reads what is written from here on.
       this.#streams[0]?.destroy();
     }

@@ -2,7 +2,6 @@
 // Runtimes and modules: what runs are started with.
 
 const fs = require('node:fs/promises');
-const { fileURLToPath } = require('node:url');
 const { native, guarded } = require('./native.js');
 const { AbortError, invalid } = require('./errors.js');
 const { answered, translated } = require('./answers.js');
@@ -17,11 +16,16 @@ function moduleBytes(source) {
   return bytes;
 }
 
-/** Bytes that nobody else has. */
-const owned = Symbol('owned');
-
-/** Only for its method that makes modules, which need no runtime of their own. */
+/** Only for its methods that make modules, which need no runtime of their own. */
 let modules;
+
+function makesModules() {
+  modules ??= guarded(() => new native.NativeRuntime('{}'));
+  return modules;
+}
+
+/** Makes a module of what is there already. */
+const made = Symbol('made');
 
 /** A module, or a component: bytes that any number of runs share, on any runtime and thread. */
 class Module {
@@ -29,15 +33,22 @@ class Module {
   #bytes;
 
   constructor(source) {
+    if (source?.[made]) {
+      [this.#native, this.#bytes] = source[made];
+      return;
+    }
     // A copy: what the caller does with its bytes later must not be seen by instances alone.
-    this.#bytes = source?.[owned] ?? Uint8Array.prototype.slice.call(moduleBytes(source));
-    modules ??= guarded(() => new native.NativeRuntime('{}'));
-    this.#native = guarded(() => modules.module(this.#bytes));
+    this.#bytes = Uint8Array.prototype.slice.call(moduleBytes(source));
+    this.#native = guarded(() => makesModules().module(this.#bytes));
   }
 
-  /** Reads a module from a file. */
-  static async load(path) {
-    return new Module({ [owned]: await fs.readFile(path) });
+  /** Reads a module from a file, or copies bytes, without keeping this thread from anything else for long. */
+  static async load(source) {
+    const isFile = typeof source === 'string' || source instanceof URL;
+    const bytes = isFile ? await fs.readFile(source) : Uint8Array.prototype.slice.call(moduleBytes(source));
+    const { module, answer } = await makesModules().load(bytes);
+    if (!module) answered(answer);
+    return new Module({ [made]: [module, bytes] });
   }
 
   /** The BLAKE3 hash of its bytes, in hexadecimal. */
@@ -63,9 +74,7 @@ class Module {
 
 /** A module from whatever names one. */
 async function moduleOf(source) {
-  if (source instanceof Module) return source;
-  if (source instanceof URL) return Module.load(fileURLToPath(source));
-  return typeof source === 'string' ? Module.load(source) : new Module(source);
+  return source instanceof Module ? source : Module.load(source);
 }
 
 /** Engines, cache, ceiling, and the process in which guests are started. Making one costs nothing; the first run starts that process. */

@@ -29,9 +29,9 @@ function targetDirectory() {
   return JSON.parse(asked.stdout).target_directory;
 }
 
-// With the command line, so that what was compiled for it is what this is made of: by itself it would select other features of the engines.
+// The whole workspace, as `make` does: a part of it would select other features of what all share, and compile the engines a second time.
 function build() {
-  const built = spawnSync('cargo', ['build', '--release', '--locked', '-p', 'wasm-run', '-p', 'wasmrt-node', '-p', 'wasmrt-runtime'], { cwd: home, stdio: 'inherit' });
+  const built = spawnSync('cargo', ['build', '--release', '--locked', '--workspace'], { cwd: home, stdio: 'inherit' });
   if (built.error) fail(`building needs Rust, and cargo cannot be started (${built.error.message}): see https://rustup.rs`);
   if (built.status !== 0) fail('cargo build failed; what it said stands above');
   return path.join(targetDirectory(), 'release');

@@ -71,6 +71,15 @@ pub struct NativeModule {
     module: Module,
 }
 
+/// What loading comes to: the module, or an answer that says why there is none.
+#[napi(object, object_from_js = false)]
+pub struct Loaded {
+    /// The module.
+    pub module: Option<NativeModule>,
+    /// The error.
+    pub answer: Option<Answer>,
+}
+
 /// A run that was asked for.
 #[napi]
 pub struct NativeRun {
@@ -205,6 +214,19 @@ impl NativeRuntime {
         work::start(env, move || {
             embedder.close();
             Answer::of(&())
+        })
+    }
+
+    /// Copies a module, on another thread. The bytes must stay as they are until then.
+    #[napi]
+    pub fn load<'env>(&self, env: &'env Env, bytes: Uint8Array) -> napi::Result<Object<'env>> {
+        let embedder = self.embedder.clone();
+        let copy = move || embedder.module(&bytes);
+        work::start_with(env, copy, |copied: Result<Module>, _| {
+            Ok(match copied {
+                Ok(module) => Loaded { module: Some(NativeModule { module }), answer: None },
+                Err(error) => Loaded { module: None, answer: Some(Answer::of_error(&error)) },
+            })
         })
     }
 

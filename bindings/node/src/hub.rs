@@ -15,7 +15,7 @@ use wasmrt_runtime::{PipedStreams, Run, StartOptions, WhenFull};
 const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 struct Hub {
-    new: Mutex<Vec<Arc<Ticket>>>,
+    asked: Mutex<Vec<Arc<Ticket>>>,
     wake: OwnedFd,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn hand_over(ticket: Arc<Ticket>) -> Result<()> {
         Some(hub) => hub,
         None => start()?,
     };
-    hub.new().push(ticket);
+    hub.asked().push(ticket);
     hub.wake();
     Ok(())
 }
@@ -50,7 +50,7 @@ fn start() -> Result<&'static Hub> {
     }
     let failed = |source: std::io::Error| Error::io("cannot start the thread that waits for runs", source);
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|errno| failed(errno.into()))?;
-    let hub = HUB.get_or_init(|| Hub { new: Mutex::default(), wake });
+    let hub = HUB.get_or_init(|| Hub { asked: Mutex::default(), wake });
     std::thread::Builder::new().name("wasmrt-runs".to_owned()).spawn(|| hub.serve()).map_err(failed)?;
     Ok(hub)
 }
@@ -70,8 +70,8 @@ enum Attempt {
 }
 
 impl Hub {
-    fn new(&self) -> MutexGuard<'_, Vec<Arc<Ticket>>> {
-        self.new.lock().unwrap_or_else(PoisonError::into_inner)
+    fn asked(&self) -> MutexGuard<'_, Vec<Arc<Ticket>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wake(&self) {
@@ -83,7 +83,7 @@ impl Hub {
         let mut waiting: Vec<Arc<Ticket>> = Vec::new();
         let mut running: Vec<Running> = Vec::new();
         loop {
-            waiting.append(&mut self.new());
+            waiting.append(&mut self.asked());
             let mut full = HashSet::new();
             for ticket in std::mem::take(&mut waiting) {
                 match attempt(ticket, &mut full) {

@@ -1,6 +1,8 @@
 //! The native half of the Node package wasmrt: what JavaScript cannot do for itself. What users see is in `lib/`, beside this crate.
 //!
 //! Specs come in as JSON, outcomes and errors go out as JSON, bytes as buffers. There is no policy here. Unsafe code is what napi's macros generate.
+#![expect(unreachable_pub, reason = "napi's macros want what JavaScript reaches to be public")]
+#![expect(missing_debug_implementations, reason = "only JavaScript sees these types")]
 
 mod answer;
 mod bridge;

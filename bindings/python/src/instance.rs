@@ -46,6 +46,8 @@ struct Place {
     guest: Option<Box<Guest>>,
     user: usize,
     closed: bool,
+    /// Threads that wait for it. Waking nobody would be a system call for each call of a guest.
+    waiting: usize,
 }
 
 /// The guest, for as long as one thread uses it.
@@ -79,15 +81,18 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let mut place = self.instance.lock();
         place.user = 0;
-        if place.closed {
-            drop(place);
-            // Dropped without the lock: it may take a while.
-            self.guest = None;
-        } else {
+        let (closed, waiting) = (place.closed, place.waiting);
+        if !closed {
             place.guest = self.guest.take();
-            drop(place);
         }
-        self.instance.free.notify_one();
+        drop(place);
+        if closed {
+            // Dropped without the lock: it may take a while. All who wait are to hear that it was closed.
+            self.guest = None;
+            self.instance.free.notify_all();
+        } else if waiting > 0 {
+            self.instance.free.notify_one();
+        }
     }
 }
 
@@ -142,8 +147,10 @@ impl Instance {
             if wait.is_zero() {
                 return Ok(Asked::Taken);
             }
+            place.waiting += 1;
             let (back, timeout) = self.free.wait_timeout(place, wait).unwrap_or_else(PoisonError::into_inner);
             place = back;
+            place.waiting -= 1;
             if timeout.timed_out() && place.guest.is_none() {
                 return Ok(Asked::Taken);
             }

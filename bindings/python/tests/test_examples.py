@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 from conftest import COUNTS, ECHOES, EXITS, PACKAGE, PRINTS, REPOSITORY, SPINS, guest, lacking, wat
 
+import wasmrt
+
 POLICY = pathlib.Path(__file__).parent / "opa_policy.wat"
 
 
@@ -58,7 +60,7 @@ def test_run_script() -> None:
         lacking("python-wasm", str(error))
     outcome = run_script.run_script("import json, sys; print(json.dumps(sorted(sys.stdin.read().split())))", "b a")
     assert outcome.ok and outcome.text == '["a", "b"]\n' and outcome.usage.memory_pages <= 1024
-    assert run_script.run_script("while True: pass").reason == "wall-time limit reached"
+    assert run_script.run_script("while True: pass").status == wasmrt.LimitReached("cpu-time")
     assert "MemoryError" in run_script.run_script("x = bytearray(80 << 20)").stderr.decode()
     assert not run_script.run_script("open('/etc/passwd')").ok
     assert not run_script.run_script("import socket; socket.create_connection(('127.0.0.1', 80))").ok

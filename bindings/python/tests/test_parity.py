@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from typing import Any
@@ -24,7 +23,7 @@ def written(options: dict[str, Any]) -> dict[str, Any]:
 def test_every_field_of_a_spec_can_be_given() -> None:
     schema = json.loads((REPOSITORY / "docs/run-spec.schema.json").read_text())
     limits = {name: "7s" if "time" in name else 7 for name in schema["$defs"]["LimitsSpec"]["properties"]}
-    assert set(limits) == {field.name for field in dataclasses.fields(Limits)}
+    assert set(limits) == set(Limits._fields)
     everything = written(
         {
             "engine": "wasmtime",
@@ -87,11 +86,11 @@ def fields(file: str, name: str) -> set[str]:
 
 
 def test_every_field_of_an_outcome_has_a_place() -> None:
-    ours = {cls.__name__: {field.name for field in dataclasses.fields(cls)} for cls in (wasmrt.Outcome, wasmrt.Usage, wasmrt.Trap, wasmrt.Frame)}
+    ours = {cls.__name__: set(cls._fields) for cls in (wasmrt.Outcome, wasmrt.Usage, wasmrt.Trap, wasmrt.Frame)}
     assert ours["Outcome"] - {"exit_code", "reason"} == fields("outcome.rs", "Outcome")
     for name in ("Usage", "Trap", "Frame"):
         assert ours[name] == fields("outcome.rs", name), name
-    assert {field.name for field in dataclasses.fields(wasmrt.OsSandbox)} == fields("os_sandbox.rs", "OsSandbox")
+    assert set(wasmrt.OsSandbox._fields) == fields("os_sandbox.rs", "OsSandbox")
 
 
 def test_every_kind_of_error_and_every_ending_has_a_class() -> None:
@@ -123,3 +122,15 @@ def test_errors_tell_everything_and_can_be_pickled(runtime: wasmrt.Runtime) -> N
         runtime.run(wat(EXITS), check=True)
     again = pickle.loads(pickle.dumps(caught.value))
     assert again.outcome == caught.value.outcome and pickle.loads(pickle.dumps(wasmrt.CAPTURE)) is wasmrt.CAPTURE
+
+
+def test_records_are_values() -> None:
+    assert wasmrt.Exited(7) == wasmrt.Exited(code=7) != wasmrt.Signaled(7) and hash(wasmrt.Exited(7)) == hash(wasmrt.Exited(7))
+    limits = Limits(fuel=1).replace(memory_bytes="1Mi")
+    assert limits == Limits(memory_bytes="1Mi", fuel=1) and repr(wasmrt.Exited(7)) == "Exited(code=7)"
+    with pytest.raises(AttributeError):
+        limits.fuel = 2  # type: ignore[misc]
+    wrong: list[tuple[tuple[Any, ...], dict[str, Any]]] = [((), {}), ((1, 2), {}), ((1,), {"code": 2}), ((), {"codes": 1})]
+    for args, given in wrong:
+        with pytest.raises(TypeError):
+            wasmrt.Exited(*args, **given)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from .errors import InvalidInputError
+from .record import Record
 
 __all__ = ["Invoke", "Network", "Preopen"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Preopen:
+class Preopen(Record):
     """A file or directory of the host under a path of the guest."""
 
     host: Union[str, os.PathLike[str]]
@@ -29,8 +28,7 @@ class Preopen:
         return {"host": host, "guest": host if self.guest is None else self.guest, "access": self.access}
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
+class Network(Record):
     """What a guest may reach. Without rules it has no network at all."""
 
     allow: Iterable[str] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
 from . import _wasmrt, units
 from .errors import Error, InvalidInputError, error_from_json
 from .outcome import CallOutcome, Status, Value, call_outcome, status
+from .record import Record
 
 if TYPE_CHECKING:
     import datetime
@@ -118,8 +118,7 @@ class Exports:
         return self._names
 
 
-@dataclasses.dataclass(frozen=True)
-class InstanceUsage:
+class InstanceUsage(Record):
     """What an instance has used since it was made or reset."""
 
     memory_pages: int

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any, Optional
 
 from . import units
+from .record import Record
 from .units import Count, Duration, Size
 
 __all__ = ["Ceiling", "Limits"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
+class Limits(Record):
     """What bounds a run. A limit left out (None) has its default; none at all is spelled out: "unlimited".
 
     Sizes are bytes or texts such as "64Mi", times seconds, timedeltas or texts such as "1.5s".
@@ -53,7 +52,8 @@ class Limits:
     def to_spec(self) -> dict[str, Any]:
         """As a spec has them."""
         spec = {}
-        for name, value in self.__dict__.items():
+        for name in self._fields:
+            value = self.__dict__[name]
             if value is not None:
                 spec[name] = units.duration(name, value) if name in _TIMES else units.whole(name, value)
         return spec
@@ -62,8 +62,7 @@ class Limits:
 _TIMES = frozenset(("cpu_time", "wall_time", "compile_time"))
 
 
-@dataclasses.dataclass(frozen=True)
-class Ceiling:
+class Ceiling(Record):
     """What no run of a runtime may exceed, whoever asks. Limits left out are not bounded by it."""
 
     limits: Limits = Limits()
@@ -77,7 +76,7 @@ class Ceiling:
 
     def to_json_object(self) -> dict[str, Any]:
         """As the runtime takes it."""
-        limits: dict[str, Any] = dict.fromkeys((field.name for field in dataclasses.fields(Limits)), units.UNLIMITED)
+        limits: dict[str, Any] = dict.fromkeys(Limits._fields, units.UNLIMITED)
         limits.update(self.limits.to_spec())
         engines = None if self.engines is None else sorted(self.engines)
         return {"limits": limits, "engines": engines, "preopens": self.preopens, "network": self.network}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import struct
-from typing import Any, ClassVar, Optional, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union
 
 from .errors import guest_error
+from .record import Record
+
+if TYPE_CHECKING:
+    import datetime
 
 __all__ = [
     "CallOutcome",
@@ -30,8 +31,7 @@ Value = Union[int, float]
 """A value that crosses between host and guest."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Frame:
+class Frame(Record):
     """One frame of a backtrace."""
 
     function: int
@@ -44,8 +44,7 @@ class Frame:
     """Source file and line, where the module has debug information."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Trap:
+class Trap(Record):
     """A rule of WebAssembly that was broken."""
 
     kind: str
@@ -56,8 +55,7 @@ class Trap:
     """Innermost function first. Empty when the engine does not tell."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Exited:
+class Exited(Record):
     """The entry function returned, or the guest exited."""
 
     kind: ClassVar[str] = "exited"
@@ -65,8 +63,7 @@ class Exited:
     """All 32 bits of it; 0 when the function returned."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Trapped:
+class Trapped(Record):
     """It did what WebAssembly forbids."""
 
     kind: ClassVar[str] = "trapped"
@@ -74,8 +71,7 @@ class Trapped:
     """What, and where."""
 
 
-@dataclasses.dataclass(frozen=True)
-class LimitReached:
+class LimitReached(Record):
     """It ran into a limit that ends a guest."""
 
     kind: ClassVar[str] = "limit-reached"
@@ -83,8 +79,7 @@ class LimitReached:
     """Which one: "wall-time", "cpu-time", "fuel", "output-bytes", "written-bytes", "received-bytes", "sent-bytes" or "memory"."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Signaled:
+class Signaled(Record):
     """A signal ended it."""
 
     kind: ClassVar[str] = "signaled"
@@ -92,8 +87,7 @@ class Signaled:
     """Its number."""
 
 
-@dataclasses.dataclass(frozen=True)
-class EngineCrashed:
+class EngineCrashed(Record):
     """The engine died under it; the guest gained nothing by that."""
 
     kind: ClassVar[str] = "engine-crashed"
@@ -105,8 +99,7 @@ Status = Union[Exited, Trapped, LimitReached, Signaled, EngineCrashed]
 """How a guest ended."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Usage:
+class Usage(Record):
     """What a run used. None where it could not be measured, never a made-up zero."""
 
     wall_time: datetime.timedelta
@@ -124,8 +117,7 @@ class Usage:
     """None when nothing had to be compiled."""
 
 
-@dataclasses.dataclass(frozen=True)
-class OsSandbox:
+class OsSandbox(Record):
     """What the kernel enforced on the guest's process."""
 
     landlock: Optional[int]
@@ -134,8 +126,7 @@ class OsSandbox:
     """Whether system calls were filtered."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
+class Outcome(Record):
     """The result of a run that started."""
 
     status: Status
@@ -178,8 +169,7 @@ class Outcome:
         raise guest_error(self)
 
 
-@dataclasses.dataclass(frozen=True)
-class CallUsage:
+class CallUsage(Record):
     """What a call used."""
 
     wall_time: datetime.timedelta
@@ -187,8 +177,7 @@ class CallUsage:
     """None when the instance is not metered."""
 
 
-@dataclasses.dataclass(frozen=True)
-class CallOutcome:
+class CallOutcome(Record):
     """How a call of an instance ended."""
 
     values: Any
@@ -201,13 +190,17 @@ class CallOutcome:
     """How it ended, for people."""
 
 
-def _time(parts: Optional[dict[str, int]]) -> Any:
+def time(parts: Optional[dict[str, int]]) -> Any:
     if parts is None:
         return None
+    import datetime
+
     return datetime.timedelta(seconds=parts["secs"], microseconds=parts["nanos"] / 1000)
 
 
 def _value(tagged: dict[str, int]) -> Value:
+    import struct
+
     ((name, value),) = tagged.items()
     if name == "f32":
         (number,) = struct.unpack("<f", struct.pack("<I", value))
@@ -241,8 +234,8 @@ def outcome(parts: dict[str, Any], stdout: Optional[bytes], stderr: Optional[byt
     return Outcome(
         status=status(parts["status"]),
         usage=Usage(
-            wall_time=_time(used["wall_time"]),
-            cpu_time=_time(used["cpu_time"]),
+            wall_time=time(used["wall_time"]),
+            cpu_time=time(used["cpu_time"]),
             peak_memory_bytes=used["peak_memory_bytes"],
             memory_pages=used["memory_pages"],
             fuel=used["fuel"],
@@ -250,7 +243,7 @@ def outcome(parts: dict[str, Any], stdout: Optional[bytes], stderr: Optional[byt
             written_bytes=used["written_bytes"],
             received_bytes=used["received_bytes"],
             sent_bytes=used["sent_bytes"],
-            compile_time=_time(used["compile_time"]),
+            compile_time=time(used["compile_time"]),
         ),
         engine=parts["engine"],
         tier=parts["tier"],
@@ -267,5 +260,5 @@ def outcome(parts: dict[str, Any], stdout: Optional[bytes], stderr: Optional[byt
 def call_outcome(values: Any, parts: dict[str, Any]) -> CallOutcome:
     """The outcome of a call as the runtime tells it."""
     ended = parts["status"]
-    usage = CallUsage(_time(parts["usage"]["wall_time"]), parts["usage"]["fuel"])
+    usage = CallUsage(time(parts["usage"]["wall_time"]), parts["usage"]["fuel"])
     return CallOutcome(values, None if ended is None else status(ended), usage, parts["reason"])

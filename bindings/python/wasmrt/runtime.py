@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
 import json
 import os
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -13,11 +11,13 @@ from .errors import BusyError, Error, InvalidInputError, error_from_json
 from .instance import Imports, Instance
 from .limits import Ceiling
 from .module import Module, ModuleLike, module_of
-from .outcome import Outcome
+from .outcome import Outcome, time
+from .record import Record
 from .run import AsyncRun, Run
 from .spec import Spec
 
 if TYPE_CHECKING:
+    import datetime
     from types import TracebackType
 
     from typing_extensions import Unpack
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "EngineStatus", "Inspection", "Runtime", "RuntimeStatus", "Verdict"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Compiled:
+class Compiled(Record):
     """What compiling ahead came to."""
 
     engine: str
@@ -38,8 +37,7 @@ class Compiled:
     code_bytes: int
 
 
-@dataclasses.dataclass(frozen=True)
-class EngineStatus:
+class EngineStatus(Record):
     """An engine as it was found on this machine."""
 
     name: str
@@ -49,8 +47,7 @@ class EngineStatus:
     """Why it cannot be had."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """What one engine says to a module."""
 
     engine: str
@@ -60,8 +57,7 @@ class Verdict:
     """Why the others would not."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Inspection:
+class Inspection(Record):
     """A module, looked at from outside."""
 
     bytes: int
@@ -74,8 +70,7 @@ class Inspection:
     """Imports that the host does not offer, as one sentence."""
 
 
-@dataclasses.dataclass(frozen=True)
-class RuntimeStatus:
+class RuntimeStatus(Record):
     """What there is of a runtime's runs at one moment."""
 
     running: int
@@ -165,9 +160,7 @@ class Runtime:
     def compile(self, module: ModuleLike, **options: Unpack[SpecOptions]) -> Compiled:
         """Makes native code and puts it into the cache, for later runs with the same engine and limits."""
         parts = json.loads(self._raw.compile(module_of(module)._raw, Spec(options, "process").json))
-        took = parts["elapsed"]
-        elapsed = None if took is None else datetime.timedelta(seconds=took["secs"], microseconds=took["nanos"] / 1000)
-        return Compiled(parts["engine"], parts["tier"], elapsed, parts["code_bytes"])
+        return Compiled(parts["engine"], parts["tier"], time(parts["elapsed"]), parts["code_bytes"])
 
     def inspect(self, module: ModuleLike) -> Inspection:
         """What a module is, and which engines would run it. It is read in another process."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -14,6 +13,8 @@ from .limits import Limits
 from .streams import CAPTURE, Stdin, Stdout, Streams
 
 if TYPE_CHECKING:
+    import datetime
+
     from typing_extensions import TypedDict
 
     class GuestOptions(TypedDict, total=False):
@@ -176,7 +177,7 @@ def _invoke(spec: dict[str, Any], value: Union[str, Invoke, None]) -> None:
 
 
 def _clock(spec: dict[str, Any], value: Union[int, datetime.datetime, None]) -> None:
-    if isinstance(value, datetime.datetime):
+    if value is not None and not isinstance(value, int):
         value = int(value.timestamp())
     spec["clock"] = "real" if value is None else {"fixed": {"unix_seconds": value}}
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 mod build;
+mod docs;
 mod header;
 mod install;
 mod parity;

@@ -1,4 +1,5 @@
 /* Instances: calls, host functions, memory, limits of calls, resets. The module is tests/programs/host.wat. */
+#include <pthread.h>
 #include "must.h"
 
 static int finalized = 0;
@@ -63,6 +64,36 @@ static wasmrt_error_t *lie(void *data, wasmrt_caller_t *caller, const wasmrt_val
   return NULL;
 }
 
+/* Calls what does not return, until somebody ends it. */
+static void *spin(void *data) {
+  wasmrt_error_t *error = NULL;
+  /* The other thread may be in it. */
+  do {
+    wasmrt_error_delete(error);
+    MUST(wasmrt_instance_call((wasmrt_instance_t *)data, "spin", NULL, 0, NULL, 0, &error) == WASMRT_CALL_FAILED);
+  } while (wasmrt_error_kind(error) == WASMRT_ERROR_BUSY);
+  FAILED(WASMRT_ERROR_CANCELLED);
+  return NULL;
+}
+
+/* While one thread is in an instance others are refused, and can end what it does. */
+static void crowd(wasmrt_instance_t *instance) {
+  wasmrt_error_t *error = NULL;
+  wasmrt_value_t two[2];
+  pthread_t thread;
+  wasmrt_cancel_t *cancel = wasmrt_instance_cancel_handle(instance, &error);
+  MUST(cancel != NULL && !wasmrt_cancel(cancel));
+  MUST(pthread_create(&thread, NULL, spin, instance) == 0);
+  while (wasmrt_instance_call(instance, "two", NULL, 0, two, 2, &error) == WASMRT_CALL_RETURNED) continue;
+  FAILED(WASMRT_ERROR_BUSY);
+  MUST(wasmrt_instance_ending(instance, &error) == NULL);
+  FAILED(WASMRT_ERROR_BUSY);
+  while (!wasmrt_cancel(cancel)) continue;
+  pthread_join(thread, NULL);
+  MUST(wasmrt_instance_is_spent(instance) && wasmrt_instance_reset(instance, &error));
+  wasmrt_cancel_delete(cancel);
+}
+
 static void add(wasmrt_imports_t *imports, const char *name, const uint32_t *params, size_t params_count,
                 const uint32_t *results, size_t results_count, wasmrt_host_function_t function, int *data) {
   wasmrt_error_t *error = NULL;
@@ -78,7 +109,7 @@ int main(int argc, char **argv) {
   MUST(module != NULL);
   wasmrt_spec_t *spec = wasmrt_spec_new();
   MUST(wasmrt_spec_set_isolation(spec, "in-process", &error) && wasmrt_spec_set_engine(spec, argv[2], &error));
-  MUST(wasmrt_spec_set_limit(spec, "fuel", "1000000", &error) && wasmrt_spec_set_limit(spec, "wall_time", "60s", &error));
+  MUST(wasmrt_spec_set_limit(spec, "fuel", "1000000000000", &error) && wasmrt_spec_set_limit(spec, "wall_time", "60s", &error));
   MUST(wasmrt_spec_set_stdout(spec, "capture", &error));
 
   /* What is missing is named, and what was given is finalized even where it is refused. */
@@ -154,6 +185,8 @@ int main(int argc, char **argv) {
   MUST(wasmrt_instance_memory(instance, "other", &size, &error) == NULL);
   FAILED(WASMRT_ERROR_MISSING_EXPORT);
 
+  crowd(instance);
+
   /* What a host function reports arrives as it is. */
   wasmrt_value_t row = wasmrt_i32(-42);
   MUST(wasmrt_instance_call(instance, "fail", &row, 1, NULL, 0, &error) == WASMRT_CALL_FAILED);
@@ -183,7 +216,7 @@ int main(int argc, char **argv) {
   wasmrt_call_usage_t usage;
   MUST(wasmrt_instance_call_within(instance, "two", NULL, 0, result, 2, 1000, WASMRT_UNSET, &usage, &error) == WASMRT_CALL_RETURNED);
   MUST(usage.fuel > 0 && usage.fuel < 1000 && usage.wall_time > 0 && usage.wall_time != WASMRT_UNSET);
-  MUST(wasmrt_instance_call_within(instance, "two", NULL, 0, result, 2, 1000001, WASMRT_UNSET, NULL, &error) == WASMRT_CALL_FAILED);
+  MUST(wasmrt_instance_call_within(instance, "two", NULL, 0, result, 2, UINT64_C(1000000000001), WASMRT_UNSET, NULL, &error) == WASMRT_CALL_FAILED);
   FAILED(WASMRT_ERROR_DENIED);
   MUST(wasmrt_instance_call_within(instance, "spin", NULL, 0, NULL, 0, 1000, WASMRT_UNSET, &usage, &error) == WASMRT_CALL_ENDED);
   MUST(usage.fuel >= 1000);

@@ -1,7 +1,9 @@
 //! Front-ends: how a run is started, and what is seen of it from outside. Each run is a process of its own.
 
+mod c;
 mod cli;
 mod in_process;
+mod node;
 mod python;
 mod rust;
 
@@ -32,11 +34,22 @@ pub enum FrontEnd {
     Embedded,
     /// The Python package.
     Python,
+    /// The Node package.
+    Node,
+    /// libwasmrt, by a C program.
+    C,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 5] =
-    [FrontEnd::Cli, FrontEnd::Rust, FrontEnd::InProcess, FrontEnd::Embedded, FrontEnd::Python];
+pub const FRONT_ENDS: [FrontEnd; 7] = [
+    FrontEnd::Cli,
+    FrontEnd::Rust,
+    FrontEnd::InProcess,
+    FrontEnd::Embedded,
+    FrontEnd::Python,
+    FrontEnd::Node,
+    FrontEnd::C,
+];
 
 /// What was seen of a run.
 #[derive(Debug)]
@@ -138,6 +151,8 @@ impl FrontEnd {
             Self::InProcess => "in-process",
             Self::Embedded => "embedded",
             Self::Python => "python",
+            Self::Node => "node",
+            Self::C => "c",
         }
     }
 
@@ -149,6 +164,8 @@ impl FrontEnd {
             Self::Rust | Self::InProcess => None,
             Self::Embedded => rust::find_worker().err(),
             Self::Python => python::find().err(),
+            Self::Node => node::find().err(),
+            Self::C => c::find().err(),
         }
     }
 
@@ -156,7 +173,7 @@ impl FrontEnd {
     /// for each front-end on every engine.
     #[must_use]
     pub fn pairs(self, case: &Case) -> &'static [Pair] {
-        let is_binding = matches!(self, Self::Python);
+        let is_binding = matches!(self, Self::Python | Self::Node | Self::C);
         let for_all = ["limits/", "isolation/"].iter().any(|room| case.name.starts_with(room));
         if case.header.any_engine || is_binding && !for_all { &[AUTO] } else { PAIRS }
     }
@@ -184,6 +201,8 @@ impl FrontEnd {
             Self::InProcess => rust::run(case, stage, rust::Way::Instance)?,
             Self::Embedded => rust::run(case, stage, rust::Way::Embedded)?,
             Self::Python => python::run(case, stage)?,
+            Self::Node => node::run(case, stage)?,
+            Self::C => c::run(case, stage)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);

@@ -20,7 +20,9 @@ pub(super) fn find() -> Result<PathBuf> {
     match std::env::var_os(VARIABLE).map(PathBuf::from) {
         Some(python) if python.is_file() => Ok(python),
         Some(python) => Err(format!("{VARIABLE} names {}, which is not there", python.display())),
-        None => Err(format!("no Python interpreter with the package wasmrt is named in {VARIABLE}: bindings/python/dev makes one")),
+        None => Err(format!(
+            "no Python interpreter with the package wasmrt is named in {VARIABLE}: bindings/python/dev makes one"
+        )),
     }
 }
 
