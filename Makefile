@@ -26,7 +26,7 @@ setup:
 	@.ci/setup
 
 build: setup
-	$(CARGO) build --release --locked -p wasm-run -p wasmrt-runtime
+	$(CARGO) build --release --locked --workspace
 
 guests: setup
 	@tests/guests/build "$(WASMRT_GUESTS)"
