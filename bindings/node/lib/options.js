@@ -166,11 +166,25 @@ function outputOf(name, output) {
   throw invalid(`${name} cannot be ${shown(output)}`, "it is 'inherit', 'ignore', 'capture', 'pipe', { capture: size }, { file } or a stream");
 }
 
+/** A spec that was given as one. */
+function specOf(spec = {}) {
+  if (typeof spec !== 'string') {
+    if (!isPlain(spec)) throw invalid(`spec is JSON or an object, not ${shown(spec)}`);
+    return spec;
+  }
+  try {
+    return specOf(JSON.parse(spec) ?? undefined);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw invalid(`spec is not JSON: ${cause.message}`);
+  }
+}
+
 /** A spec as JSON, what goes beside it, and the streams that are to be connected. */
 function translate(options, more = []) {
   const known = [...Object.keys(RUN_OPTIONS), ...more];
   const given = checked(options, known, 'options');
-  const spec = { ...(given.spec === undefined ? {} : typeof given.spec === 'string' ? JSON.parse(given.spec) : given.spec) };
+  const spec = { ...specOf(given.spec) };
   for (const name of ['engine', 'isolation', 'requireOsSandbox', 'aot', 'optimize', 'args', 'preopens', 'network']) {
     if (given[name] !== undefined) spec[RUN_OPTIONS[name]] = given[name];
   }

@@ -30,7 +30,10 @@ pub(crate) fn read(json: &str, around: Around) -> Result<RunSpec> {
             }
         }
     }
-    let mut spec: RunSpec = serde_json::from_value(value).map_err(wrong)?;
+    let mut spec: RunSpec = serde_json::from_value(value.clone()).map_err(|source| match blame(&value) {
+        Some(field) => Error::new(ErrorKind::InvalidInput, format!("not a run spec, in {field}")).with_source(source),
+        None => wrong(source),
+    })?;
     if let Some(bytes) = around.stdin {
         spec.stdio.stdin = Input::Bytes(bytes.to_vec());
     }
@@ -48,6 +51,19 @@ pub(crate) fn read(json: &str, around: Around) -> Result<RunSpec> {
         }
     }
     Ok(spec)
+}
+
+/// The field that makes no spec even by itself.
+fn blame(spec: &Json) -> Option<String> {
+    let alone = |name: &str, field: &Json| Json::Object([(name.to_owned(), field.clone())].into_iter().collect());
+    let is_wrong = |spec: Json| serde_json::from_value::<RunSpec>(spec).is_err();
+    let (name, field) = spec.as_object()?.iter().find(|(name, field)| is_wrong(alone(name, field)))?;
+    let fields = field.as_object().into_iter().flatten();
+    let within = fields.into_iter().find(|(inner, value)| is_wrong(alone(name, &alone(inner, value))));
+    Some(match within {
+        Some((inner, _)) => format!("{name}.{inner}"),
+        None => name.clone(),
+    })
 }
 
 fn make_absolute(path: &mut PathBuf, directory: Option<&Path>) -> Result<()> {
