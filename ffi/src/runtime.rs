@@ -270,6 +270,9 @@ fn ceiling(json: &str) -> Result<Ceiling> {
             Self { limits: LimitsSpec::default(), engines: None, preopens: true, network: true }
         }
     }
+    if !json.trim_start().starts_with('{') {
+        return Err(invalid("not a ceiling: it is a JSON object, in braces"));
+    }
     let wrong = |source: serde_json::Error| invalid("not a ceiling").with_source(source);
     let asked: Asked = serde_json::from_str(json).map_err(wrong)?;
     let object = |value: Result<Value, serde_json::Error>| match value.map_err(wrong)? {
