@@ -3,10 +3,9 @@
 use crate::boundary::{self, ErrorOut, Text, attempt, delete, give, invalid, needed};
 use crate::module::wasmrt_module_t;
 use crate::spec::wasmrt_spec_t;
-use serde_json::{Map, Value, json};
 use std::ffi::c_char;
 use std::ptr::null_mut;
-use wasmrt_runtime::model::{Ceiling, Limits, LimitsSpec, Result};
+use wasmrt_runtime::model::{Ceiling, Result};
 use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig};
 
 /// How a runtime is to be set up.
@@ -73,7 +72,7 @@ pub extern "C" fn wasmrt_config_set_ceiling_json(
     error: ErrorOut<'_>,
 ) -> bool {
     set(config, error, |config| {
-        config.runtime.ceiling = ceiling(json.read("json")?)?;
+        config.runtime.ceiling = Ceiling::from_json(json.read("json")?)?;
         Ok(())
     })
 }
@@ -144,17 +143,7 @@ pub extern "C" fn wasmrt_runtime_new(
 /// wasmrt-worker, not in this process. wasmrt_string_delete takes it back.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasmrt_runtime_engines_json(runtime: Option<&wasmrt_runtime_t>, error: ErrorOut<'_>) -> *mut c_char {
-    attempt(error, null_mut(), || {
-        let engines = needed(runtime, "runtime")?.embedder.engines()?;
-        let engines: Vec<Value> = engines
-            .iter()
-            .map(|engine| match &engine.capabilities {
-                Ok(capabilities) => json!({ "name": engine.name, "capabilities": capabilities }),
-                Err(error) => json!({ "name": engine.name, "error": error }),
-            })
-            .collect();
-        Ok(give(&Value::from(engines).to_string()))
-    })
+    attempt(error, null_mut(), || write(&needed(runtime, "runtime")?.embedder.engines()?))
 }
 
 /// What a module is, as JSON: imports, exports, memories, features, and what each engine says to it. wasmrt_string_delete takes it back.
@@ -208,18 +197,7 @@ pub extern "C" fn wasmrt_runtime_preload(
 /// takes it back.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasmrt_runtime_status_json(runtime: Option<&wasmrt_runtime_t>, error: ErrorOut<'_>) -> *mut c_char {
-    attempt(error, null_mut(), || {
-        let status = needed(runtime, "runtime")?.embedder.status();
-        let status = json!({
-            "running": status.running,
-            "queued": status.queued,
-            "max_runs": status.max_runs,
-            "queue": status.queue,
-            "worker": status.worker,
-            "restarts": status.restarts,
-        });
-        Ok(give(&status.to_string()))
-    })
+    attempt(error, null_mut(), || write(&needed(runtime, "runtime")?.embedder.status()))
 }
 
 /// Ends all runs, as cancelled, and wasmrt-worker; returns when it is gone. Runs that are started later fail with WASMRT_ERROR_CANCELLED. Instances go on.
@@ -253,54 +231,4 @@ fn write(value: &impl serde::Serialize) -> Result<*mut c_char> {
     let json =
         serde_json::to_string(value).map_err(|source| invalid("this cannot be written as JSON").with_source(source))?;
     Ok(give(&json))
-}
-
-/// Reads a ceiling: where nothing is said, nothing is bounded.
-fn ceiling(json: &str) -> Result<Ceiling> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    struct Asked {
-        limits: LimitsSpec,
-        engines: Option<Vec<Value>>,
-        preopens: bool,
-        network: bool,
-    }
-    impl Default for Asked {
-        fn default() -> Self {
-            Self { limits: LimitsSpec::default(), engines: None, preopens: true, network: true }
-        }
-    }
-    if !json.trim_start().starts_with('{') {
-        return Err(invalid("not a ceiling: it is a JSON object, in braces"));
-    }
-    let wrong = |source: serde_json::Error| invalid("not a ceiling").with_source(source);
-    let asked: Asked = serde_json::from_str(json).map_err(wrong)?;
-    let object = |value: Result<Value, serde_json::Error>| match value.map_err(wrong)? {
-        Value::Object(fields) => Ok::<Map<String, Value>, _>(fields),
-        _ => Err(invalid("not a ceiling")),
-    };
-    let mut limits = object(serde_json::to_value(Limits::UNLIMITED))?;
-    limits.extend(object(serde_json::to_value(asked.limits))?);
-    let ceiling = json!({
-        "limits": limits, "engines": asked.engines, "preopens": asked.preopens, "network": asked.network,
-    });
-    serde_json::from_value(ceiling).map_err(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wasmrt_runtime::model::{EngineName, Limit, units::Count};
-
-    #[test]
-    fn a_ceiling_bounds_what_it_names_and_nothing_else() {
-        assert_eq!(ceiling("{}").unwrap(), Ceiling::default());
-        let read = ceiling(r#"{"limits": {"fuel": 5}, "engines": ["wasmtime"], "network": false}"#).unwrap();
-        assert_eq!(read.limits, Limits { fuel: Limit::At(Count(5)), ..Limits::UNLIMITED });
-        assert_eq!(read.engines, Some([EngineName::Wasmtime].into()));
-        assert!(read.preopens && !read.network);
-        for wrong in ["", "[]", r#"{"limit": {}}"#, r#"{"limits": {"fule": 5}}"#, r#"{"engines": ["v8"]}"#] {
-            assert!(ceiling(wrong).is_err(), "{wrong}");
-        }
-    }
 }

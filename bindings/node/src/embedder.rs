@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use wasmrt_runtime::model::limits::Limits;
 use wasmrt_runtime::model::stdio::{Input, Output};
-use wasmrt_runtime::model::{Error, ErrorKind, Result};
+use wasmrt_runtime::model::{Ceiling, Error, ErrorKind, Result};
 use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig, Module, PipedStreams, doctor};
 
 /// How a runtime is set up, as the JavaScript half writes it.
@@ -46,7 +46,7 @@ impl Config {
             config.runtime.cache.max_bytes = bytes;
         }
         if let Some(ceiling) = self.ceiling {
-            config.runtime.ceiling = spec::ceiling(ceiling)?;
+            config.runtime.ceiling = Ceiling::from_json(&ceiling.to_string())?;
         }
         config.worker = self.worker;
         if self.max_runs == Some(0) {
@@ -173,16 +173,7 @@ impl NativeRuntime {
     #[napi]
     pub fn engines<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let embedder = self.embedder.clone();
-        work::start(env, move || {
-            let statuses = embedder.engines().map(|engines| {
-                let status = |engine: wasmrt_runtime::EngineStatus| match engine.capabilities {
-                    Ok(capabilities) => json!({ "name": engine.name, "capabilities": capabilities }),
-                    Err(error) => json!({ "name": engine.name, "error": error }),
-                };
-                engines.into_iter().map(status).collect::<Vec<_>>()
-            });
-            Answer::of_result(&statuses)
-        })
+        work::start(env, move || Answer::of_result(&embedder.engines()))
     }
 
     /// What this machine has of what wasmrt uses.
@@ -195,16 +186,7 @@ impl NativeRuntime {
     /// How many runs there are, as JSON.
     #[napi]
     pub fn status(&self) -> String {
-        let status = self.embedder.status();
-        json!({
-            "running": status.running,
-            "queued": status.queued,
-            "max_runs": status.max_runs,
-            "queue": status.queue,
-            "worker": status.worker,
-            "restarts": status.restarts,
-        })
-        .to_string()
+        json!(self.embedder.status()).to_string()
     }
 
     /// Ends everything that it runs.

@@ -4,9 +4,8 @@ use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
-use wasmrt_runtime::model::limits::Limits;
 use wasmrt_runtime::model::stdio::{Input, Output};
-use wasmrt_runtime::model::{Ceiling, Error, ErrorKind, LimitsSpec, Preopen, Result, RunSpec};
+use wasmrt_runtime::model::{Error, ErrorKind, Preopen, Result, RunSpec};
 
 /// Where a spec was written: standard input, since it need not be text, and the directory at which relative paths begin, since the process may
 /// have changed it by the time at which the run starts.
@@ -75,39 +74,4 @@ fn make_absolute(path: &mut PathBuf, directory: Option<&Path>) -> Result<()> {
         *path = directory.join(&*path);
     }
     Ok(())
-}
-
-/// A ceiling whose limits are those that were given, and none else.
-pub(crate) fn ceiling(mut json: Json) -> Result<Ceiling> {
-    let wrong = |source: serde_json::Error| Error::new(ErrorKind::InvalidInput, "not a ceiling").with_source(source);
-    let fields = json.as_object_mut().ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "a ceiling is an object: limits, engines, preopens, network")
-    })?;
-    let asked: LimitsSpec = match fields.remove("limits") {
-        Some(limits) => serde_json::from_value(limits).map_err(wrong)?,
-        None => LimitsSpec::default(),
-    };
-    let mut ceiling = Ceiling::default();
-    // What was not asked for would get a default, and a ceiling has none: those limits stay open.
-    let resolved = serde_json::to_value(Limits::resolve(&asked, &Limits::UNLIMITED)?).map_err(wrong)?;
-    let named = serde_json::to_value(asked).map_err(wrong)?;
-    let mut limits = serde_json::to_value(Limits::UNLIMITED).map_err(wrong)?;
-    if let (Some(named), Some(limits)) = (named.as_object(), limits.as_object_mut()) {
-        for name in named.keys() {
-            limits.insert(name.clone(), resolved.get(name).cloned().unwrap_or_default());
-        }
-    }
-    ceiling.limits = serde_json::from_value(limits).map_err(wrong)?;
-    for (name, value) in std::mem::take(fields) {
-        match name.as_str() {
-            "engines" => ceiling.engines = serde_json::from_value(value).map_err(wrong)?,
-            "preopens" => ceiling.preopens = serde_json::from_value(value).map_err(wrong)?,
-            "network" => ceiling.network = serde_json::from_value(value).map_err(wrong)?,
-            other => {
-                return Err(Error::new(ErrorKind::InvalidInput, format!("a ceiling has no '{other}'"))
-                    .with_hint("it has limits, engines, preopens and network"));
-            }
-        }
-    }
-    Ok(ceiling)
 }

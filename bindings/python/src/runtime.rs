@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 use wasmrt_runtime::model::stdio::Input;
 use wasmrt_runtime::model::{AotPolicy, Ceiling, EngineChoice, Error, ErrorKind, IsolationLevel, Result, RunSpec};
-use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig, PipedStreams, StartOptions, WhenFull};
+use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig, EngineStatus, PipedStreams, StartOptions, WhenFull};
 
 /// Engines, cache, ceiling, and the process that forks workers.
 #[pyclass(frozen, module = "wasmrt._wasmrt")]
@@ -62,10 +62,7 @@ impl Runtime {
             config.runtime.cache.max_bytes = bytes;
         }
         if let Some(text) = ceiling {
-            config.runtime.ceiling = serde_json::from_str::<Ceiling>(text).map_err(|source| {
-                let error = Error::new(ErrorKind::InvalidInput, "not a ceiling").with_source(source);
-                raised(py, &error)
-            })?;
+            config.runtime.ceiling = Ceiling::from_json(text).map_err(|error| raised(py, &error))?;
         }
         config.worker = worker;
         config.max_runs = max_runs.unwrap_or(config.max_runs);
@@ -134,13 +131,14 @@ impl Runtime {
     /// Every engine, as JSON: its name, and its capabilities or an error.
     fn engines(&self, py: Python<'_>) -> PyResult<String> {
         let engines = attentively(py, &self.embedder, Embedder::engines)?;
-        let engines: Vec<_> = engines
-            .iter()
-            .map(|status| match &status.capabilities {
-                Ok(capabilities) => serde_json::json!({ "name": status.name, "capabilities": capabilities }),
-                Err(error) => serde_json::json!({ "name": status.name, "error": error, "message": error.to_string() }),
-            })
-            .collect();
+        let told = |status: &EngineStatus| {
+            let mut told = serde_json::json!(status);
+            if let Err(error) = &status.capabilities {
+                told["message"] = error.to_string().into();
+            }
+            told
+        };
+        let engines: Vec<_> = engines.iter().map(told).collect();
         serde_json::to_string(&engines).map_err(|source| unreadable(&source))
     }
 

@@ -76,7 +76,5 @@ class Ceiling(Record):
 
     def to_json_object(self) -> dict[str, Any]:
         """As the runtime takes it."""
-        limits: dict[str, Any] = dict.fromkeys(Limits._fields, units.UNLIMITED)
-        limits.update(self.limits.to_spec())
         engines = None if self.engines is None else sorted(self.engines)
-        return {"limits": limits, "engines": engines, "preopens": self.preopens, "network": self.network}
+        return {"limits": self.limits.to_spec(), "engines": engines, "preopens": self.preopens, "network": self.network}

@@ -129,6 +129,21 @@ macro_rules! limits {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub struct Limits { $($(#[$doc])* pub $name: Limit<$quantity>,)* }
 
+        impl LimitsSpec {
+            /// As upper bounds: one that is left out is none.
+            #[must_use]
+            pub fn or_unlimited(self) -> Limits {
+                Limits { $($name: self.$name.unwrap_or(Limit::Unlimited),)* }
+            }
+        }
+
+        /// Asks for exactly these.
+        impl From<Limits> for LimitsSpec {
+            fn from(limits: Limits) -> Self {
+                Self { $($name: Some(limits.$name),)* }
+            }
+        }
+
         /// The defaults of each limit's own file.
         impl Default for Limits {
             fn default() -> Self {

@@ -1,20 +1,22 @@
 //! What is ready to run: [`RunPlan`], which only [`resolve`] makes. Holding one means that every control in it is enforced.
 
 use crate::engine::{AotPolicy, Capabilities, EngineName, IsolationLevel};
-use crate::limits::{Limit, Limits, call_depth, output_bytes};
+use crate::limits::{Limit, Limits, LimitsSpec, call_depth, output_bytes};
 use crate::network::NetworkPolicy;
 use crate::preopen::{Preopen, normalize_guest_path};
-use crate::spec::{Clock, Entry, Random, RunSpec};
+use crate::spec::{Clock, Entry, Random, RunSpec, object_from_json};
 use crate::stdio::Stdio;
 use crate::{Error, ErrorKind, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 
 /// What an operator allows at most. A ceiling only tightens: it never grants what was not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Ceiling {
-    /// Upper bounds of the limits.
+    /// Upper bounds of the limits. In JSON, one that is left out is none.
+    #[serde(deserialize_with = "upper_bounds")]
     pub limits: Limits,
     /// The engines that may be used; None means all.
     pub engines: Option<BTreeSet<EngineName>>,
@@ -29,6 +31,22 @@ impl Default for Ceiling {
     fn default() -> Self {
         Self { limits: Limits::UNLIMITED, engines: None, preopens: true, network: true }
     }
+}
+
+impl Ceiling {
+    /// Reads a ceiling from JSON. What it does not name is not bounded.
+    ///
+    /// # Errors
+    /// `InvalidInput` with the field, line and column, and for a limit that is out of its range.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let ceiling: Self = object_from_json(json, "ceiling")?;
+        Limits::resolve(&ceiling.limits.into(), &Limits::UNLIMITED)?;
+        Ok(ceiling)
+    }
+}
+
+fn upper_bounds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
+    LimitsSpec::deserialize(deserializer).map(LimitsSpec::or_unlimited)
 }
 
 /// What the layers below enforce, beyond the engine's own capabilities. What is false here is refused by name.

@@ -7,6 +7,7 @@ use crate::preopen::Preopen;
 use crate::stdio::Stdio;
 use crate::{Error, ErrorKind, Result};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,11 +53,7 @@ impl RunSpec {
     /// # Errors
     /// `InvalidInput` with the field, line and column.
     pub fn from_json(json: &str) -> Result<Self> {
-        if !json.trim_start().starts_with('{') {
-            return Err(Error::new(ErrorKind::InvalidInput, "not a run spec: it is a JSON object, in braces"));
-        }
-        serde_json::from_str(json)
-            .map_err(|source| Error::new(ErrorKind::InvalidInput, "not a run spec").with_source(source))
+        object_from_json(json, "run spec")
     }
 
     /// The JSON schema of a spec, as checked in under docs/.
@@ -67,6 +64,15 @@ impl RunSpec {
         text.push('\n');
         text
     }
+}
+
+/// Reads what people write as an object. Its type alone would take a list of the fields' values as well.
+pub(crate) fn object_from_json<T: DeserializeOwned>(json: &str, what: &str) -> Result<T> {
+    let wrong = |why: &str| Error::new(ErrorKind::InvalidInput, format!("not a {what}{why}"));
+    if !json.trim_start().starts_with('{') {
+        return Err(wrong(": it is a JSON object, in braces"));
+    }
+    serde_json::from_str(json).map_err(|source| wrong("").with_source(source))
 }
 
 /// What is called.

@@ -29,6 +29,7 @@ use published::Announcements;
 use queue::Queue;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -65,7 +66,7 @@ pub struct Embedder {
 }
 
 /// What there is of an embedder's runs at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EmbedderStatus {
     /// Runs that are under way.

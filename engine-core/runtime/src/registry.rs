@@ -3,6 +3,7 @@
 use crate::cache::ArtifactCache;
 #[cfg(any(feature = "wasmtime", feature = "wasmer"))]
 use crate::worker::GUEST_STACK_BYTES;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::sync::{Arc, OnceLock};
 use wasmrt_model::backend::WasmEngine;
 use wasmrt_model::{Capabilities, EngineName, Error, ErrorKind, Result};
@@ -37,6 +38,19 @@ pub struct EngineStatus {
     pub name: EngineName,
     /// What it can do, or why it cannot be had.
     pub capabilities: Result<Capabilities>,
+}
+
+/// `name`, and `capabilities` or `error`.
+impl Serialize for EngineStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut status = serializer.serialize_struct("EngineStatus", 2)?;
+        status.serialize_field("name", &self.name)?;
+        match &self.capabilities {
+            Ok(capabilities) => status.serialize_field("capabilities", capabilities)?,
+            Err(error) => status.serialize_field("error", error)?,
+        }
+        status.end()
+    }
 }
 
 impl Registry {

@@ -154,6 +154,27 @@ fn a_ceiling_only_tightens() {
 }
 
 #[test]
+fn a_ceiling_bounds_what_it_names_and_nothing_else() {
+    assert_eq!(Ceiling::from_json("{}").unwrap(), Ceiling::default());
+    let json = r#"{"limits": {"fuel": 5}, "engines": ["wasmtime"], "network": false}"#;
+    let read = Ceiling::from_json(json).unwrap();
+    assert_eq!(read.limits, Limits { fuel: Limit::At(Count(5)), ..Limits::UNLIMITED });
+    assert_eq!(read.engines, Some([EngineName::Wasmtime].into()));
+    assert!(read.preopens && !read.network);
+    assert_eq!(Ceiling::from_json(&serde_json::to_string(&read).unwrap()).unwrap(), read);
+    for wrong in [
+        "",
+        "[]",
+        r#"{"limit": {}}"#,
+        r#"{"limits": {"fule": 5}}"#,
+        r#"{"limits": {"fuel": 0}}"#,
+        r#"{"engines": ["v8"]}"#,
+    ] {
+        assert_eq!(Ceiling::from_json(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+}
+
+#[test]
 fn a_spec_survives_json() {
     let json = r#"{
         "engine": "wasmedge", "isolation": "process", "aot": "always", "optimize": 0,
