@@ -10,7 +10,6 @@ mod cache;
 mod compile;
 mod completions;
 mod doctor;
-mod ending;
 mod engines;
 mod env_file;
 mod help;

@@ -1,7 +1,6 @@
 //! `run`: reads, runs, tells how it went.
 
 use crate::args::run::RunArgs;
-use crate::ending::Ending;
 use crate::module::{self, ModuleSource};
 use crate::output;
 use crate::progress::Progress;
@@ -66,7 +65,7 @@ impl Finished {
         let results: String = self.outcome.results.iter().map(|value| format!("{value}\n")).collect();
         let printed = if results.is_empty() { Ok(()) } else { output::print(&results) };
         if let Some(ending) = Ending::of(&self.outcome, &self.limits) {
-            output::complain_of_guest(&ending.headline, &ending.details, ending.hint.as_deref());
+            output::complain_of_guest(&ending.headline, &ending.details, what_to_do(&self.outcome.status));
         }
         if !quiet {
             self.tell_notes();
@@ -94,6 +93,27 @@ impl Finished {
                 output::note(&format!("refused while it ran: {refusal}"), None);
             }
         }
+    }
+}
+
+/// The flag that would have let the guest go on.
+fn what_to_do(status: &ExitStatus) -> Option<&'static str> {
+    match status {
+        ExitStatus::EngineCrashed { .. } => {
+            Some("the guest was alone in its process and gained nothing; another --engine or --aot may run it")
+        }
+        ExitStatus::LimitReached { limit } => match limit {
+            LimitKind::WallTime => Some("raise it with --timeout"),
+            LimitKind::CpuTime => Some("raise it with --cpu-time"),
+            LimitKind::Fuel => Some("raise it with --fuel"),
+            LimitKind::OutputBytes => Some("raise it with --output-limit"),
+            LimitKind::WrittenBytes => Some("raise it with --write-limit"),
+            LimitKind::ReceivedBytes => Some("raise it with --receive-limit"),
+            LimitKind::SentBytes => Some("raise it with --send-limit"),
+            LimitKind::Memory => Some("raise it with --memory"),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

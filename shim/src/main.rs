@@ -1,2 +1,36 @@
-//! The shim.
-fn main() {}
+//! The containerd shim: runs WebAssembly containers, and the Linux containers of the same pod, under containerd's task API.
+//!
+//! One binary under many names; the name says which engine. containerd starts it as `start` and `delete`, which are over at once, and `start` starts it
+//! once more as the pod's shim. That one forks its zygote first of all, while it has one thread ([`errand`] is what happens in forks of that), and then
+//! serves ([`service`], [`task`]).
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod cgroup;
+mod container;
+mod errand;
+mod events;
+mod failure;
+mod oci;
+mod oom;
+mod options;
+mod process;
+mod service;
+mod signal;
+mod stats;
+mod stdio;
+mod task;
+mod terminal;
+mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match arguments.get(1).and_then(|first| first.to_str()) {
+        // How a zygote that died is replaced.
+        Some("--control") => wasmrt_runtime::zygote_main_with_errands(arguments.into_iter(), errand::carry_out),
+        Some("--version" | "-v" | "-version") => version::print(&arguments),
+        _ => service::run(&arguments),
+    }
+}

@@ -8,6 +8,7 @@
 
 pub mod backend;
 pub mod component;
+mod ending;
 pub mod engine;
 mod error;
 mod feature;
@@ -24,6 +25,7 @@ pub mod stdio;
 pub mod units;
 mod value;
 
+pub use ending::Ending;
 pub use engine::{AotPolicy, Capabilities, EngineChoice, EngineName, IsolationLevel, TierCapabilities};
 pub use error::{Error, ErrorKind, Result};
 pub use feature::{Feature, FeatureSet};

@@ -19,11 +19,13 @@ pub use module::Module;
 pub use published::PublishedAt;
 pub use run::Run;
 
+use crate::errand::{Errand, Parcel};
 use crate::inspect::Inspection;
 use crate::instance::{Imports, Instance, InstantiateOptions};
 use crate::registry::EngineStatus;
 use crate::runtime::{Compiled, Runtime};
 use crate::wire::packet::{self, Packet};
+use crate::worker::thread_count;
 use crate::wire::{self, Answer, JobHead, Task};
 use published::Announcements;
 use queue::Queue;
@@ -136,6 +138,23 @@ impl Embedder {
         Self { inner: Arc::new(Inner { config, direct, here: Here::new() }) }
     }
 
+    /// With its process forked from this one, which has a single thread still, and knows how to do errands there. When it has died, the program that
+    /// the configuration names is started in its place; it has to know the same errands.
+    ///
+    /// # Errors
+    /// `Unsupported` when this process has several threads.
+    pub fn forked(config: EmbedderConfig, errand: Errand) -> Result<Self> {
+        let threads = thread_count().map_err(|source| Error::io("cannot count threads", source))?;
+        if threads > 1 {
+            return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork")
+                .with_context("threads", threads));
+        }
+        let zygote = Arc::new(ZygoteProcess::fork(&config, errand)?);
+        let embedder = Self::new(config);
+        embedder.inner.here.lock().zygote = Some(zygote);
+        Ok(embedder)
+    }
+
     /// How it was set up.
     #[must_use]
     pub fn config(&self) -> &EmbedderConfig {
@@ -183,7 +202,22 @@ impl Embedder {
             streams.events = Some(theirs.into());
             streams.announcements = Announcements::new(ours, ports);
         }
-        self.send(Task::Run, Some(module), Some(&spec), streams, when_full)
+        let spec = written(Some(&spec))?;
+        self.send(Job { task: Task::Run, body: &spec, module: Some(module), extra: &[] }, streams, when_full)
+    }
+
+    /// Has an errand done, in a fork of its process, and waits for what comes of it. The fork ends when `taken` has returned: processes that it made
+    /// and left are this process's children soon after that, if it adopts orphans.
+    ///
+    /// # Errors
+    /// Whatever comes of the errand; as [`start`](Self::start).
+    pub fn errand<T>(&self, parcel: &Parcel, taken: impl FnOnce(Parcel) -> Result<T>) -> Result<T> {
+        let job = Job { task: Task::Errand, body: &parcel.bytes, module: None, extra: &parcel.descriptors };
+        let run = self.send(job, streams::Streams::default(), WhenFull::Wait)?;
+        match run.answer()? {
+            Answer::Errand(parcel) => taken(parcel),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Starts a run and waits for its end.
@@ -279,36 +313,28 @@ impl Embedder {
 
     /// Sends a job and waits for its answer.
     fn ask(&self, task: Task, module: Option<&Module>, spec: Option<&RunSpec>) -> Result<Answer> {
-        self.send(task, module, spec, streams::Streams::default(), WhenFull::Wait)?.answer()
+        let spec = written(spec)?;
+        self.send(Job { task, body: &spec, module, extra: &[] }, streams::Streams::default(), WhenFull::Wait)?.answer()
     }
 
-    fn send(
-        &self,
-        task: Task,
-        module: Option<&Module>,
-        spec: Option<&RunSpec>,
-        streams: streams::Streams,
-        when_full: WhenFull,
-    ) -> Result<Run> {
-        let spec = spec.map(serde_json::to_vec).transpose().map_err(|source| {
-            Error::new(ErrorKind::InvalidInput, "the spec cannot be passed on").with_source(source)
-        })?;
-        let spec = spec.unwrap_or_default();
+    fn send(&self, job: Job<'_>, streams: streams::Streams, when_full: WhenFull) -> Result<Run> {
+        let Job { task, body, module, extra } = job;
         let head = JobHead {
             task,
             module: module.map(Module::name),
-            long_spec: spec.len() > packet::MOST_BYTES / 2,
+            long_spec: body.len() > packet::MOST_BYTES / 2,
             streams: streams.given.each_ref().map(Option::is_some),
             events: streams.events.is_some(),
             group: streams.group.map(|group| group.as_raw_nonzero().get()),
+            extra: extra.len(),
         };
         let head_json = serde_json::to_vec(&head)
             .map_err(|source| Error::new(ErrorKind::Internal, "a job cannot be written down").with_source(source))?;
         let no_descriptor = |source: std::io::Error| no_descriptor(source, &self.inner.config);
         let directory = rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|errno| no_descriptor(errno.into()))?;
-        let long = head.long_spec.then(|| wire::memory("wasmrt-spec", &[&spec])).transpose().map_err(no_descriptor)?;
-        let body: &[u8] = if head.long_spec { &[] } else { &spec };
+        let long = head.long_spec.then(|| wire::memory("wasmrt-spec", &[body])).transpose().map_err(no_descriptor)?;
+        let body: &[u8] = if head.long_spec { &[] } else { body };
 
         let here = self.inner.here.now();
         let (ours, theirs) = packet::pair().map_err(no_descriptor)?;
@@ -317,7 +343,7 @@ impl Embedder {
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), directory.as_fd()];
         descriptors.extend(module.map(Module::memory));
         descriptors.extend(long.as_ref().map(AsFd::as_fd));
-        descriptors.extend(streams.given.iter().flatten().chain(&streams.events).map(AsFd::as_fd));
+        descriptors.extend(streams.given.iter().flatten().chain(&streams.events).chain(extra).map(AsFd::as_fd));
         let packet = Packet::new(&head_json).body(&[body]);
         let sent = self.zygote(here).and_then(|zygote| match packet.send(zygote.control(), &descriptors) {
             Ok(()) => Ok(zygote),
@@ -398,6 +424,21 @@ impl Embedder {
         }
         Ok(zygote)
     }
+}
+
+/// What is sent of a job, beside streams.
+struct Job<'a> {
+    task: Task,
+    body: &'a [u8],
+    module: Option<&'a Module>,
+    extra: &'a [OwnedFd],
+}
+
+fn written(spec: Option<&RunSpec>) -> Result<Vec<u8>> {
+    let written = spec.map(serde_json::to_vec).transpose();
+    let written = written
+        .map_err(|source| Error::new(ErrorKind::InvalidInput, "the spec cannot be passed on").with_source(source))?;
+    Ok(written.unwrap_or_default())
 }
 
 /// What the guest inherits of the environment is looked up here and now: the zygote has that of the moment at which it was started.

@@ -12,21 +12,21 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use wasmrt_model::component::ComponentOptions;
-use wasmrt_model::{EngineName, RunSpec, Tier};
+use wasmrt_model::{Ceiling, EngineName, RunSpec, Tier};
 
 /// As many descriptors are held.
 const MOST_ENTRIES: usize = 64;
 /// After this long the cache is asked again.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
-/// A module, and everything in a spec that decides what code is made of it and who runs that.
+/// A module, and everything in a spec, and above it, that decides what code is made of it and who runs that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted([u8; 32]);
 
 impl Wanted {
-    pub(crate) fn of(module: ModuleName, spec: &RunSpec) -> Option<Self> {
-        let decides =
-            (module, spec.engine, spec.isolation, spec.require_os_sandbox, spec.aot, spec.optimize, spec.limits);
+    pub(crate) fn of(module: ModuleName, spec: &RunSpec, ceiling: &Ceiling) -> Option<Self> {
+        let RunSpec { engine, isolation, require_os_sandbox, aot, optimize, limits, .. } = spec;
+        let decides = (module, engine, isolation, require_os_sandbox, aot, optimize, limits, ceiling);
         Some(Self(*blake3::hash(&serde_json::to_vec(&decides).ok()?).as_bytes()))
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     use wasmrt_model::ModuleInfo;
 
     fn wanted(json: &str) -> Wanted {
-        Wanted::of(ModuleName::of(b"module"), &RunSpec::from_json(json).unwrap()).unwrap()
+        Wanted::of(ModuleName::of(b"module"), &RunSpec::from_json(json).unwrap(), &Ceiling::default()).unwrap()
     }
 
     fn keep(kept: &mut Kept, wanted: Wanted) {
@@ -113,7 +113,10 @@ mod tests {
         {
             assert_ne!(plain, wanted(other));
         }
-        assert_ne!(Some(plain), Wanted::of(ModuleName::of(b"other"), &RunSpec::default()));
+        let spec = RunSpec::default();
+        assert_ne!(Some(plain), Wanted::of(ModuleName::of(b"other"), &spec, &Ceiling::default()));
+        let lower = Ceiling::from_json(r#"{"limits": {"memory_bytes": "1MiB"}}"#).unwrap();
+        assert_ne!(Some(plain), Wanted::of(ModuleName::of(b"module"), &spec, &lower));
     }
 
     #[test]

@@ -10,8 +10,10 @@
 
 mod cache;
 mod compile;
+mod contained;
 pub mod doctor;
 mod embed;
+mod errand;
 mod gauge;
 mod inspect;
 mod instance;
@@ -32,9 +34,11 @@ mod worker;
 mod zygote;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
+pub use contained::{Contained, Custody, Terms};
 pub use embed::{
     Embedder, EmbedderConfig, EmbedderStatus, Module, PublishedAt, Run, StartOptions, WhenFull, find_worker,
 };
+pub use errand::{Errand, Parcel, Site};
 pub use inspect::{Inspection, Verdict};
 pub use instance::{
     CallEnd, CallLimits, CallOutcome, CallUsage, Caller, CancelHandle, Imports, Instance, InstanceUsage,
@@ -47,4 +51,4 @@ pub use serve::{ServeEvent, ServeOptions, Served};
 pub use streams::PipedStreams;
 pub use wasmrt_guard::{Kind, sniff};
 pub use wasmrt_model as model;
-pub use zygote::main as zygote_main;
+pub use zygote::{main as zygote_main, main_with_errands as zygote_main_with_errands};

@@ -4,6 +4,7 @@
 //! [`crate::supervisor`].
 #![expect(unsafe_code, reason = "fork, wait4, signalfd and shared memory have no safe wrappers that fit")]
 
+use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::io;
@@ -31,10 +32,7 @@ pub(crate) fn fork() -> io::Result<Forked> {
         0 => Ok(Forked::Child),
         pid => {
             let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no process id"))?;
-            // The child stays a zombie until it is reaped here, so its id cannot be taken by another process.
-            let mut child = ChildProcess { pid, pidfd: None, ended: None };
-            child.pidfd = Some(rustix::process::pidfd_open(pid, PidfdFlags::empty())?);
-            Ok(Forked::Parent(child))
+            ChildProcess::of(pid).map(Forked::Parent)
         }
     }
 }
@@ -63,6 +61,26 @@ pub(crate) struct ChildProcess {
 }
 
 impl ChildProcess {
+    /// A child that this process has just made. It stays a zombie until it is reaped here, so its id cannot be taken by another process.
+    pub(crate) fn of(pid: Pid) -> io::Result<Self> {
+        let mut child = Self { pid, pidfd: None, ended: None };
+        child.pidfd = Some(rustix::process::pidfd_open(pid, PidfdFlags::empty())?);
+        Ok(child)
+    }
+
+    /// Takes over a process that a descendant has made and left to this one, which is what happens to those whose parent ends.
+    ///
+    /// # Errors
+    /// The system's, and `NotFound` when it is not this process's child.
+    pub(crate) fn adopt(pid: Pid) -> io::Result<Self> {
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        let parent = parent_of(pid)?;
+        if parent != rustix::process::getpid().as_raw_nonzero().get() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("process {pid} belongs to process {parent}")));
+        }
+        Ok(Self { pid, pidfd: Some(pidfd), ended: None })
+    }
+
     /// Readable when the child has ended.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
@@ -127,6 +145,14 @@ impl ChildProcess {
         (result == 0)
             .then(|| Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0)))
     }
+}
+
+/// The parent of a process, also of one that has ended and was not reaped.
+fn parent_of(pid: Pid) -> io::Result<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the program's name in brackets and may contain anything.
+    let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).and_then(|id| id.parse().ok());
+    parent.ok_or_else(|| io::Error::other("/proc has no parent of a process"))
 }
 
 impl Drop for ChildProcess {
@@ -263,6 +289,35 @@ impl SharedCounters {
         NonNull::new(page.cast()).map(|page| Self { page }).ok_or_else(|| io::Error::other("mmap returned null"))
     }
 
+    /// In memory that other processes can be given: they map what the descriptor stands for.
+    pub(crate) fn passable() -> io::Result<(Self, OwnedFd)> {
+        let memory = rustix::fs::memfd_create("wasmrt-counters", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        rustix::fs::ftruncate(&memory, u64::try_from(size_of::<SharedPage>()).unwrap_or(u64::MAX))?;
+        rustix::fs::fcntl_add_seals(&memory, SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        Ok((Self::passed(memory.as_fd())?, memory))
+    }
+
+    /// From the descriptor that [`passable`](Self::passable) made, maybe in another process.
+    pub(crate) fn passed(memory: BorrowedFd<'_>) -> io::Result<Self> {
+        let seals = rustix::fs::fcntl_get_seals(memory)?;
+        let length = usize::try_from(rustix::fs::fstat(memory)?.st_size).unwrap_or(0);
+        if !seals.contains(SealFlags::SHRINK) || length < size_of::<SharedPage>() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "this memory is not for counters"));
+        }
+        // SAFETY: asks for a new mapping; nothing existing is touched. What is mapped is as long as the page and cannot become shorter.
+        let page = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                size_of::<SharedPage>(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                memory,
+                0,
+            )
+        }?;
+        NonNull::new(page.cast()).map(|page| Self { page }).ok_or_else(|| io::Error::other("mmap returned null"))
+    }
+
     fn page(&self) -> &SharedPage {
         // SAFETY: page-aligned, large enough, zeroed by the system and mapped as long as `self` lives; it consists of atomics, for which
         // any bits are valid and which several processes may change at once.
@@ -334,6 +389,12 @@ pub(crate) fn landlock_abi() -> Option<i64> {
     // SAFETY: with this flag the call takes no attributes and returns a number.
     let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, VERSION) };
     (version > 0).then_some(version)
+}
+
+/// Lets this process look at itself under /proc, whoever it has become.
+pub(crate) fn allow_inspection() -> io::Result<()> {
+    // SAFETY: the call takes plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether the kernel takes filters of system calls.

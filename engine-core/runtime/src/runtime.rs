@@ -170,11 +170,22 @@ impl Runtime {
         spec: &RunSpec,
         attention: &mut Attention<'_>,
     ) -> Result<(Ready, Option<ArtifactCache>)> {
+        self.prepare_below(&self.config.ceiling, module, spec, attention)
+    }
+
+    /// As [`prepare`](Self::prepare), under this ceiling.
+    pub(crate) fn prepare_below(
+        &self,
+        ceiling: &Ceiling,
+        module: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<(Ready, Option<ArtifactCache>)> {
         let cache = self.usable_cache(attention.observer);
         if let Some(cache) = &cache {
             self.registry.learn(cache);
         }
-        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
+        let preparer = Preparer::for_run(&self.registry, ceiling, cache.as_ref());
         let ready = preparer.prepare(module, spec, attention)?;
         if let Some(cache) = &cache {
             self.registry.tell(cache);
@@ -245,6 +256,17 @@ impl Runtime {
     /// `Unsupported` when the engine cannot compile it, `CompileFailed` when it does not come to an end, `PermissionDenied` and the like when
     /// there is no usable cache.
     pub fn compile(&self, module: &[u8], spec: &RunSpec, options: RunOptions<'_>) -> Result<Compiled> {
+        self.compile_below(&self.config.ceiling, module, spec, options)
+    }
+
+    /// As [`compile`](Self::compile), under this ceiling.
+    pub(crate) fn compile_below(
+        &self,
+        ceiling: &Ceiling,
+        module: &[u8],
+        spec: &RunSpec,
+        options: RunOptions<'_>,
+    ) -> Result<Compiled> {
         let RunOptions { observer, forward_signals, cancel, .. } = options;
         let mut silent = Silent;
         let cache = self.cache()?;
@@ -253,9 +275,9 @@ impl Runtime {
         let mut attention =
             Attention { observer: observer.unwrap_or(&mut silent), forward_signals, cancel, group: None };
         let preparer = if is_only_a_proxy(module) {
-            Preparer::for_server(&self.registry, &self.config.ceiling, Some(&cache))
+            Preparer::for_server(&self.registry, ceiling, Some(&cache))
         } else {
-            Preparer::for_run(&self.registry, &self.config.ceiling, Some(&cache))
+            Preparer::for_run(&self.registry, ceiling, Some(&cache))
         };
         let ready = preparer.prepare(module, &spec, &mut attention)?;
         let code_bytes = match &ready.code {

@@ -5,7 +5,7 @@
 use crate::network::GuestNetwork;
 use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
-use crate::run::{OwnedCode, RunCounters, memory_cap, owned_code};
+use crate::run::job::{OwnedCode, RunCounters, memory_cap, owned_code};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::trust;
 use crate::worker::component::{self, ComponentWork};

@@ -8,6 +8,7 @@ pub(crate) mod packet;
 
 use crate::cache::CacheConfig;
 use crate::embed::PublishedAt;
+use crate::errand::Parcel;
 use crate::inspect::Inspection;
 use crate::runtime::Compiled;
 use packet::{Packet, Received};
@@ -31,6 +32,9 @@ pub(crate) struct Greeting {
     pub(crate) cache: CacheConfig,
     pub(crate) ceiling: Ceiling,
     pub(crate) max_runs: usize,
+    /// Engines to load at once, since runs will want them.
+    #[serde(default)]
+    pub(crate) warm: Vec<EngineName>,
 }
 
 /// The first thing, and the only one, that a zygote says by itself.
@@ -55,6 +59,8 @@ pub(crate) enum Task {
     Inspect,
     /// Say what engines there are.
     Engines,
+    /// Whatever the program knows to do that the zygote is a fork of.
+    Errand,
 }
 
 /// The head of a job. Its descriptors come in the order of these fields, behind the socket for the answer.
@@ -71,6 +77,9 @@ pub(crate) struct JobHead {
     pub(crate) events: bool,
     /// The caller's process group, when the guest reads from its terminal.
     pub(crate) group: Option<i32>,
+    /// How many more descriptors there are.
+    #[serde(default)]
+    pub(crate) extra: usize,
 }
 
 /// What is told of a job while it is done: a line of JSON each.
@@ -108,6 +117,8 @@ enum AnswerHead {
     Compiled(Compiled),
     Preloaded,
     Inspection(Box<Inspection>),
+    /// What came of it is behind this.
+    Errand,
     Engines(Vec<(EngineName, std::result::Result<Capabilities, Error>)>),
     Failed(Error),
 }
@@ -119,6 +130,7 @@ pub(crate) enum Answer {
     Compiled(Compiled),
     Preloaded,
     Inspection(Box<Inspection>),
+    Errand(Parcel),
     Engines(Vec<(EngineName, Result<Capabilities>)>),
     Failed(Error),
 }
@@ -136,6 +148,11 @@ impl Answer {
             Self::Compiled(compiled) => AnswerHead::Compiled(compiled),
             Self::Preloaded => AnswerHead::Preloaded,
             Self::Inspection(inspection) => AnswerHead::Inspection(inspection),
+            Self::Errand(parcel) => {
+                let head = serde_json::to_vec(&AnswerHead::Errand)?;
+                let descriptors: Vec<BorrowedFd<'_>> = parcel.descriptors.iter().map(AsFd::as_fd).collect();
+                return Packet::new(&head).body(&[&parcel.bytes]).send(socket, &descriptors);
+            }
             Self::Engines(engines) => AnswerHead::Engines(engines),
             Self::Failed(error) => AnswerHead::Failed(error),
         };
@@ -157,6 +174,9 @@ impl Answer {
         let Some(received) = packet::receive(socket)? else { return Ok(None) };
         let Received { head, body, descriptors } = received;
         if !head.is_empty() {
+            if let Ok(AnswerHead::Errand) = serde_json::from_slice(&head) {
+                return Ok(Some(Self::Errand(Parcel { bytes: body, descriptors })));
+            }
             return Self::read(&head, &mut body.as_slice()).map(Some);
         }
         let memory = descriptors.into_iter().next().ok_or_else(|| invalid("an answer without content"))?;
@@ -181,6 +201,7 @@ impl Answer {
             AnswerHead::Compiled(compiled) => Self::Compiled(compiled),
             AnswerHead::Preloaded => Self::Preloaded,
             AnswerHead::Inspection(inspection) => Self::Inspection(inspection),
+            AnswerHead::Errand => Self::Errand(Parcel::default()),
             AnswerHead::Engines(engines) => Self::Engines(engines),
             AnswerHead::Failed(error) => Self::Failed(error),
         })

@@ -88,23 +88,26 @@ pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Re
     match process::fork().map_err(|source| Error::io("cannot fork a worker", source))? {
         Forked::Parent(process) => Ok(Worker { process, report }),
         Forked::Child => {
-            // Unwinding must not reach the caller's frames: they belong to the parent.
-            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            report_and_exit(&report_writer, || {
                 become_worker(&setup, &report_writer, supervisor)?;
-                Ok::<_, Error>(work())
-            }));
-            let report = match outcome {
-                Ok(Ok(report)) => report,
-                Ok(Err(error)) => Report::failed(&error),
-                Err(panic) => {
-                    let text = format!("the worker panicked: {}", panic_text(&*panic));
-                    Report::failed(&Error::new(ErrorKind::Internal, text))
-                }
-            };
-            let sent = report.send(&report_writer);
-            process::exit_now(i32::from(sent.is_err()));
+                Ok(work())
+            })
         }
     }
+}
+
+/// Does its work, reports, and ends this process. Nothing of the caller's runs afterwards: its frames belong to another process.
+pub(crate) fn report_and_exit(pipe: &OwnedFd, work: impl FnOnce() -> Result<Report>) -> ! {
+    let report = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => Report::failed(&error),
+        Err(panic) => {
+            let text = format!("the worker panicked: {}", panic_text(&*panic));
+            Report::failed(&Error::new(ErrorKind::Internal, text))
+        }
+    };
+    let sent = report.send(pipe);
+    process::exit_now(i32::from(sent.is_err()));
 }
 
 /// The steps from a copy of the parent to a worker, in an order in which each still has what it needs.
@@ -127,6 +130,12 @@ fn become_worker(setup: &WorkerSetup<'_>, report: &OwnedFd, supervisor: rustix::
             rustix::process::setpgid(None, Some(group)).map_err(failed("cannot join the caller's process group"))?;
         }
     }
+    give_up_everything(setup, report)
+}
+
+/// In a process that is there for a guest alone: keeps what the guest needs, and nothing else.
+pub(crate) fn give_up_everything(setup: &WorkerSetup<'_>, report: &OwnedFd) -> Result<()> {
+    let failed = |what: &'static str| move |errno: rustix::io::Errno| Error::io(what, errno.into());
     process::default_signals_in_child();
     if let Some(signals) = setup.signals {
         signals.restore_in_child();

@@ -5,6 +5,7 @@
 
 mod supervise;
 
+use crate::errand::Errand;
 use crate::kept::{Kept, Learned};
 use crate::process::{self, ChildProcess, Death, Forked};
 use crate::ready::ArtifactNote;
@@ -27,6 +28,31 @@ const GOOD_ORDER: Duration = Duration::from_millis(500);
 /// What the program `wasmrt-worker` does. It is no program for people, and says so to them.
 #[must_use]
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    run(arguments, None)
+}
+
+/// As [`main`], for a program that knows errands: what an [`Embedder`](crate::Embedder) starts as its worker.
+#[must_use]
+pub fn main_with_errands(arguments: impl Iterator<Item = OsString>, errand: Errand) -> ExitCode {
+    run(arguments, Some(errand))
+}
+
+/// In a fresh fork: becomes the zygote, and ends with it.
+pub(crate) fn live(control: OwnedFd, errand: Option<Errand>) -> ! {
+    // Unwinding must not reach the owner's frames: they belong to another process.
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live_until_the_end(control, errand)));
+    process::exit_now(i32::from(!matches!(ended, Ok(Ok(())))));
+}
+
+fn live_until_the_end(control: OwnedFd, errand: Option<Errand>) -> Result<()> {
+    match Zygote::set_up(control, errand)? {
+        Some(zygote) => zygote.serve(),
+        // Its owner has changed its mind.
+        None => Ok(()),
+    }
+}
+
+fn run(arguments: impl Iterator<Item = OsString>, errand: Option<Errand>) -> ExitCode {
     let failed = |text: &str| {
         eprintln!("wasmrt-worker: {text}");
         ExitCode::from(ErrorKind::Internal.exit_code())
@@ -36,13 +62,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             "this is a part of the wasmrt library, which starts it to run guests; there is nothing to be had from it by hand. To run a program, use wasm-run",
         );
     };
-    match Zygote::set_up(control) {
-        Ok(Some(zygote)) => match zygote.serve() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error.to_string()),
-        },
-        // Its owner has changed its mind.
-        Ok(None) => ExitCode::SUCCESS,
+    match live_until_the_end(control, errand) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error.to_string()),
     }
 }
@@ -68,6 +89,7 @@ struct Job {
     spec: Spec,
     streams: [Option<OwnedFd>; 3],
     events: Option<OwnedFd>,
+    extra: Vec<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -88,6 +110,7 @@ struct Zygote {
     /// Ends when the owner's process does.
     owner: OwnedFd,
     runtime: Runtime,
+    errand: Option<Errand>,
     max_runs: usize,
     pid: Pid,
     /// The limit on descriptors as the owner has it: what a guest's worker starts from.
@@ -102,7 +125,7 @@ struct Zygote {
 
 impl Zygote {
     /// Meets the owner. None when there is none any more.
-    fn set_up(mut control: OwnedFd) -> Result<Option<Self>> {
+    fn set_up(mut control: OwnedFd, errand: Option<Errand>) -> Result<Option<Self>> {
         let failed = |source| Error::io("cannot set up its own streams", source);
         process::hear_of_children();
         let own = above_standard_streams(control.as_fd()).map_err(failed)?;
@@ -134,11 +157,16 @@ impl Zygote {
         let raised = Rlimit { current: descriptors.maximum, maximum: descriptors.maximum };
         // Where that fails, fewer jobs fit, and those that do not are told.
         let _ = rustix::process::setrlimit(Resource::Nofile, raised);
-        let config = RuntimeConfig { cache: greeting.cache, ceiling: greeting.ceiling };
+        let runtime = Runtime::new(RuntimeConfig { cache: greeting.cache, ceiling: greeting.ceiling });
+        for engine in greeting.warm {
+            // What is not there is told to the run that asks for it.
+            let _ = runtime.registry().get(engine).and_then(|engine| engine.warm());
+        }
         Ok(Some(Self {
             control,
             owner,
-            runtime: Runtime::new(config),
+            runtime,
+            errand,
             max_runs: greeting.max_runs.max(1),
             pid: rustix::process::getpid(),
             descriptors,
@@ -289,9 +317,9 @@ impl Zygote {
         }
         match process::fork() {
             Ok(Forked::Child) => {
-                let Self { runtime, kept, notes, pid, descriptors, .. } = self;
-                supervise::Supervisor { runtime, kept, notes: notes.1.as_fd(), zygote: *pid, descriptors: *descriptors }
-                    .carry_out(job)
+                let Self { runtime, errand, kept, notes, pid, descriptors, .. } = self;
+                let (errand, notes) = (*errand, notes.1.as_fd());
+                supervise::Supervisor { runtime, errand, kept, notes, zygote: *pid, descriptors: *descriptors }.carry_out(job)
             }
             Ok(Forked::Parent(supervisor)) => self.running.push(Running { supervisor, socket: job.socket }),
             Err(source) => {
@@ -374,13 +402,14 @@ impl Job {
                 }
             }
             let events = if head.events { Some(descriptors.next()?) } else { None };
-            Some((directory, module, spec, streams, events))
+            let extra: Vec<OwnedFd> = descriptors.by_ref().take(head.extra).collect();
+            (extra.len() == head.extra).then_some((directory, module, spec, streams, events, extra))
         };
-        let Some((directory, module, spec, streams, events)) = ({ read }()) else {
+        let Some((directory, module, spec, streams, events, extra)) = ({ read }()) else {
             nonsense(Error::new(ErrorKind::Internal, "a job without its descriptors"));
             return None;
         };
-        Some(Self { head, socket, directory, module, spec, streams, events })
+        Some(Self { head, socket, directory, module, spec, streams, events, extra })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::runtime::RuntimeConfig;
 use crate::streams::PipedStreams;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use wasmrt_model::EngineName;
 
 /// How an embedder is set up.
 #[derive(Debug, Clone)]
@@ -17,12 +18,14 @@ pub struct EmbedderConfig {
     pub max_runs: usize,
     /// How many may wait for others to end. Each takes a descriptor of this process, of which many have 1,024.
     pub queue: usize,
+    /// Engines to load before the first run asks for them.
+    pub warm: Vec<EngineName>,
 }
 
 /// 64 runs at once, and 512 that wait.
 impl Default for EmbedderConfig {
     fn default() -> Self {
-        Self { runtime: RuntimeConfig::default(), worker: None, max_runs: 64, queue: 512 }
+        Self { runtime: RuntimeConfig::default(), worker: None, max_runs: 64, queue: 512, warm: Vec::new() }
     }
 }
 

@@ -3,14 +3,18 @@
 use super::config::EmbedderConfig;
 use super::find::find_worker;
 use super::queue::timespec;
+use crate::errand::Errand;
+use crate::process::{self, ChildProcess, Death, Forked};
 use crate::wire::packet::{self, Packet};
 use crate::wire::{self, Greeting, VERSION, Welcome};
+use crate::zygote;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Gid, Pid, PidfdFlags, Uid};
+use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +33,7 @@ pub(super) struct ZygoteProcess {
     control: OwnedFd,
     pidfd: OwnedFd,
     id: u32,
-    child: Mutex<Child>,
+    child: Mutex<ManuallyDrop<ChildProcess>>,
     /// The process that started it; in its forks this is a copy that stops nothing.
     owner: Pid,
     /// What it may do is what its owner might when it was started.
@@ -54,11 +58,9 @@ impl ZygoteProcess {
     /// Starts it and hears that it is there.
     pub(super) fn start(config: &EmbedderConfig) -> Result<Self> {
         let path = find_worker(config.worker.as_deref())?;
-        let failed = |source| Error::io("cannot start wasmrt-worker", source).with_context("path", path.display());
+        let in_path = |error: Error| error.with_context("path", path.display());
+        let failed = |source| in_path(Error::io("cannot start wasmrt-worker", source));
         let (control, theirs) = packet::pair().map_err(failed)?;
-        let owner = rustix::process::getpid();
-        let owner_pidfd =
-            rustix::process::pidfd_open(owner, PidfdFlags::empty()).map_err(|errno| failed(errno.into()))?;
         let child = Command::new(&path)
             .args(["--control", "0"])
             .stdin(Stdio::from(theirs))
@@ -67,20 +69,40 @@ impl ZygoteProcess {
             .process_group(0)
             .spawn()
             .map_err(failed)?;
-        let id = child.id();
-        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-        let pidfd =
-            pid.ok_or(rustix::io::Errno::SRCH).and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()));
-        let child = Mutex::new(child);
-        let pidfd = match pidfd {
-            Ok(pidfd) => pidfd,
-            Err(errno) => {
-                reap(&child, true);
-                return Err(failed(errno.into()));
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData.into());
+        let child = pid.and_then(ChildProcess::of).map_err(failed)?;
+        Self::meet(child, control, config).map_err(in_path)
+    }
+
+    /// Forks it from this process, which has one thread, and hears that it is there.
+    pub(super) fn fork(config: &EmbedderConfig, errand: Errand) -> Result<Self> {
+        let failed = |source| Error::io("cannot fork a process that forks guests", source);
+        let (control, theirs) = packet::pair().map_err(failed)?;
+        match process::fork().map_err(failed)? {
+            Forked::Parent(child) => {
+                drop(theirs);
+                Self::meet(child, control, config)
             }
-        };
+            Forked::Child => {
+                drop(control);
+                process::close_all_but(&[theirs.as_fd()]);
+                zygote::live(theirs, Some(errand))
+            }
+        }
+    }
+
+    fn meet(child: ChildProcess, control: OwnedFd, config: &EmbedderConfig) -> Result<Self> {
+        let failed = |source| Error::io("cannot start wasmrt-worker", source);
+        let owner = rustix::process::getpid();
+        let owner_pidfd =
+            rustix::process::pidfd_open(owner, PidfdFlags::empty()).map_err(|errno| failed(errno.into()))?;
+        let pidfd = child.pidfd().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let pidfd = pidfd.try_clone_to_owned().map_err(failed)?;
+        let id = child.pid().as_raw_nonzero().get().unsigned_abs();
+        // A fork of this process must not end it with its copy.
+        let child = Mutex::new(ManuallyDrop::new(child));
         let zygote = Self { control, pidfd, id, child, owner, rights: Rights::now(), given_up: AtomicBool::new(false) };
-        zygote.greet(config, &owner_pidfd).map_err(|error| error.with_context("path", path.display()))?;
+        zygote.greet(config, &owner_pidfd)?;
         Ok(zygote)
     }
 
@@ -90,6 +112,7 @@ impl ZygoteProcess {
             cache: config.runtime.cache.clone(),
             ceiling: config.runtime.ceiling.clone(),
             max_runs: config.max_runs,
+            warm: config.warm.clone(),
         };
         let greeting = serde_json::to_vec(&greeting).map_err(|source| {
             Error::new(ErrorKind::InvalidInput, "cannot pass on the configuration").with_source(source)
@@ -130,10 +153,13 @@ impl ZygoteProcess {
 
     /// How it ended. None while it lives, and when somebody else has heard it.
     pub(super) fn end(&self) -> Option<String> {
-        let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok()??;
-        Some(match (status.signal(), status.code()) {
-            (Some(signal), _) => format!("was killed by signal {signal}"),
-            (None, code) => format!("ended with code {}", code.unwrap_or_default()),
+        if !is_readable(self.pidfd.as_fd(), Duration::ZERO) {
+            return None;
+        }
+        let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).reap().ok()?;
+        Some(match ended.death {
+            Death::Signaled(signal) => format!("was killed by signal {signal}"),
+            Death::Exited(code) => format!("ended with code {code}"),
         })
     }
 
@@ -172,13 +198,13 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
-fn reap(child: &Mutex<Child>, kill: bool) {
+fn reap(child: &Mutex<ManuallyDrop<ChildProcess>>, kill: bool) {
     let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
     if kill {
-        // It has ended meanwhile, or somebody else has heard of its end.
-        let _ = child.kill();
+        child.signal(Signal::KILL);
     }
-    let _ = child.wait();
+    // Somebody else may have heard of its end.
+    let _ = child.reap();
 }
 
 fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> bool {

@@ -3,13 +3,14 @@
 use super::*;
 use crate::observer::Silent;
 use crate::process::{self, Forked};
+use crate::ready::ReadyCode;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasmrt_model::backend::{
-    CompileOptions, Ending, HostFunctions, ImportedFunction, WasmEngine, WasmInstance, WasmModule,
+    Code, CompileOptions, Ending, HostFunctions, ImportedFunction, WasmEngine, WasmInstance, WasmModule,
 };
 use wasmrt_model::module::{Export, ExternType};
 use wasmrt_model::{

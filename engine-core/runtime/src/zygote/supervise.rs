@@ -2,26 +2,33 @@
 
 use super::{Job, Spec};
 use crate::compile::Attention;
+use crate::contained::{Contained, Custody};
 use crate::embed::PublishedAt;
+use crate::errand::{Errand, Parcel, Site};
 use crate::kept::{Kept, Learned, LearnedCode, Wanted};
 use crate::observer::{Note, Observer, Silent};
 use crate::process;
 use crate::ready::{Ready, ready_again};
 use crate::run;
-use crate::runtime::{RunOptions, Runtime};
+use crate::runtime::{Compiled, RunOptions, Runtime};
 use crate::streams::PipedStreams;
-use crate::wire::{self, Answer, Event, Task, packet::Packet};
+use crate::wire::{self, Answer, Event, ModuleName, Task, packet::Packet};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
-use wasmrt_model::{Error, ErrorKind, Outcome, Result, RunSpec, panic_text};
+use wasmrt_model::{Ceiling, Error, ErrorKind, Outcome, Result, RunSpec, panic_text};
+
+/// How long somebody may take to take an answer.
+const TAKEN_WITHIN: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// What it has of its zygote.
 pub(super) struct Supervisor<'a> {
     pub(super) runtime: &'a Runtime,
+    pub(super) errand: Option<Errand>,
     pub(super) kept: &'a Kept,
     /// Where the zygote hears what can be kept.
     pub(super) notes: BorrowedFd<'a>,
@@ -39,6 +46,10 @@ impl Supervisor<'_> {
             // The guest's worker is to be the only one that holds its streams.
             let [stdin, stdout, stderr] = std::mem::take(&mut job.streams);
             let mut events = Events(job.events.take());
+            let extra = std::mem::take(&mut job.extra);
+            if job.head.task == Task::Errand {
+                return self.run_errand(&job, extra);
+            }
             self.answer(&job, PipedStreams { stdin, stdout, stderr }, &mut events)
         }));
         let answer = match result {
@@ -50,6 +61,11 @@ impl Supervisor<'_> {
             )),
         };
         let sent = answer.send(job.socket.as_fd());
+        if job.head.task == Task::Errand {
+            // Processes that it made are left to its ancestors, who first have to know of them.
+            let mut polled = [PollFd::new(&job.socket, PollFlags::IN)];
+            let _ = poll(&mut polled, Some(&TAKEN_WITHIN));
+        }
         // Nobody to tell is no failure.
         let told = sent.is_ok() || sent.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
         process::exit_now(i32::from(!told));
@@ -66,7 +82,7 @@ impl Supervisor<'_> {
         // Sockets of other runs, most of all: their ends are to be seen as ends.
         let mut keep = vec![rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
         keep.extend([job.socket.as_fd(), self.notes]);
-        keep.extend(job.module.iter().chain(&job.events).map(AsFd::as_fd));
+        keep.extend(job.module.iter().chain(&job.events).chain(&job.extra).map(AsFd::as_fd));
         keep.extend(job.streams.iter().flatten().map(AsFd::as_fd));
         if let Spec::InMemory(memory) = &job.spec {
             keep.push(memory.as_fd());
@@ -93,17 +109,29 @@ impl Supervisor<'_> {
                 let spec = spec(job)?;
                 let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel, group: None };
                 let (ready, _) = runtime.prepare(&module(job)?, &spec, &mut attention)?;
-                self.tell(job, &spec, &ready);
+                self.tell(self.wanted(job, &spec), &ready);
                 Ok(Answer::Preloaded)
             }
+            Task::Errand => Err(Error::new(ErrorKind::Internal, "errands have a way of their own")),
             Task::Run => self.run(job, &spec(job)?, piped, events).map(|outcome| Answer::Outcome(Box::new(outcome))),
         }
+    }
+
+    fn run_errand(&self, job: &Job, extra: Vec<OwnedFd>) -> Result<Answer> {
+        let errand = self.errand.ok_or_else(|| Error::new(ErrorKind::Internal, "wasmrt-worker knows no errands"))?;
+        let bytes = match &job.spec {
+            Spec::Here(bytes) => bytes.clone(),
+            Spec::InMemory(memory) => {
+                wire::read_memory(memory.as_fd()).map_err(|source| Error::io("cannot read the errand", source))?
+            }
+        };
+        errand(&ErrandSite { supervisor: self, job }, Parcel { bytes, descriptors: extra }).map(Answer::Errand)
     }
 
     fn run(&self, job: &Job, spec: &RunSpec, piped: PipedStreams, events: &mut Events) -> Result<Outcome> {
         let group = job.head.group.and_then(Pid::from_raw);
         let cancel = Some(job.socket.as_fd());
-        let again = wanted(job, spec).and_then(|wanted| self.kept.get(wanted));
+        let again = self.wanted(job, spec).and_then(|wanted| self.kept.get(wanted));
         let again =
             again.map(|entry| ready_again(entry, self.runtime.registry(), &self.runtime.config().ceiling, spec));
         if let Some(Ok(ready)) = again {
@@ -111,12 +139,16 @@ impl Supervisor<'_> {
             return run::run(ready, piped, &mut attention);
         }
         let options = RunOptions { observer: Some(events), forward_signals: false, cancel, piped, group };
-        self.runtime.run_and_tell(&module(job)?, spec, options, &mut |ready| self.tell(job, spec, ready))
+        self.runtime.run_and_tell(&module(job)?, spec, options, &mut |ready| self.tell(self.wanted(job, spec), ready))
+    }
+
+    fn wanted(&self, job: &Job, spec: &RunSpec) -> Option<Wanted> {
+        Wanted::of(job.head.module?, spec, &self.runtime.config().ceiling)
     }
 
     /// Tells the zygote what the job comes to.
-    fn tell(&self, job: &Job, spec: &RunSpec, ready: &Ready) {
-        let code = ready.artifact.zip(wanted(job, spec)).map(|(key, wanted)| LearnedCode {
+    fn tell(&self, wanted: Option<Wanted>, ready: &Ready) {
+        let code = ready.artifact.zip(wanted).map(|(key, wanted)| LearnedCode {
             wanted,
             key,
             tier: ready.tier,
@@ -127,6 +159,33 @@ impl Supervisor<'_> {
         if let Ok(head) = serde_json::to_vec(&learned) {
             let _ = Packet::new(&head).send(self.notes, &[]);
         }
+    }
+}
+
+/// What an errand finds in its process.
+struct ErrandSite<'a> {
+    supervisor: &'a Supervisor<'a>,
+    job: &'a Job,
+}
+
+impl Site for ErrandSite<'_> {
+    fn contain(&self, module: &[u8], spec: &RunSpec, ceiling: &Ceiling) -> Result<(Contained, Custody)> {
+        let Supervisor { runtime, kept, .. } = self.supervisor;
+        let wanted = Wanted::of(ModuleName::of(module), spec, ceiling);
+        let again = wanted.and_then(|wanted| kept.get(wanted));
+        if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec)) {
+            return Contained::new(ready);
+        }
+        let cancel = Some(self.job.socket.as_fd());
+        let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel, group: None };
+        let (ready, _) = runtime.prepare_below(ceiling, module, spec, &mut attention)?;
+        self.supervisor.tell(wanted, &ready);
+        Contained::new(ready)
+    }
+
+    fn compile(&self, module: &[u8], spec: &RunSpec, ceiling: &Ceiling) -> Result<Compiled> {
+        let options = RunOptions { cancel: Some(self.job.socket.as_fd()), ..RunOptions::default() };
+        self.supervisor.runtime.compile_below(ceiling, module, spec, options)
     }
 }
 
@@ -144,10 +203,6 @@ impl Observer for Events {
             }
         }
     }
-}
-
-fn wanted(job: &Job, spec: &RunSpec) -> Option<Wanted> {
-    Wanted::of(job.head.module?, spec)
 }
 
 fn module(job: &Job) -> Result<Vec<u8>> {

@@ -17,7 +17,7 @@ impl Owned {
             Forked::Parent(process) => Self { process, control },
             Forked::Child => {
                 drop(control);
-                let served = Zygote::set_up(theirs).and_then(|zygote| zygote.map_or(Ok(()), Zygote::serve));
+                let served = Zygote::set_up(theirs, None).and_then(|zygote| zygote.map_or(Ok(()), Zygote::serve));
                 process::exit_now(i32::from(served.is_err()));
             }
         }
@@ -29,6 +29,7 @@ impl Owned {
             cache: CacheConfig::disabled(),
             ceiling: Ceiling::default(),
             max_runs: 2,
+            warm: Vec::new(),
         };
         let owner = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
         Packet::new(&serde_json::to_vec(&greeting).unwrap()).send(self.control.as_fd(), &[owner.as_fd()]).unwrap();
@@ -55,6 +56,7 @@ impl Owned {
             streams: [false; 3],
             events: false,
             group: None,
+            extra: 0,
         };
         let answer = self.send(&serde_json::to_vec(&head).unwrap(), &[directory.as_fd(), module.as_fd()]);
         matches!(Answer::receive(answer.as_fd()), Ok(Some(Answer::Inspection(_))))

@@ -1,28 +1,28 @@
-//! How a guest ended, in words: traps with their backtrace, limits with their value and what raises them.
+//! How a guest ended, in words: traps with their backtrace, limits with their value. What to do about it depends on the front-end.
 //!
 //! A guest that exits by itself has said what it wanted to say; so has the person who pressed Ctrl-C.
 
 use std::fmt::Display;
-use wasmrt_model::{ExitStatus, Frame, Limit, LimitKind, Limits, LimitsSpec, Outcome, Trap};
+use crate::{ExitStatus, Frame, Limit, LimitKind, Limits, LimitsSpec, Outcome, Trap};
 
 /// What is said of an ending.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
+#[non_exhaustive]
+pub struct Ending {
     /// The one line.
-    pub(crate) headline: String,
+    pub headline: String,
     /// Lines below it.
-    pub(crate) details: Vec<String>,
-    /// What to do.
-    pub(crate) hint: Option<String>,
+    pub details: Vec<String>,
 }
 
 impl Ending {
-    fn new(headline: impl Into<String>, hint: Option<String>) -> Self {
-        Self { headline: headline.into(), details: Vec::new(), hint }
+    fn new(headline: impl Into<String>) -> Self {
+        Self { headline: headline.into(), details: Vec::new() }
     }
 
-    /// What is to be said of this outcome, if anything.
-    pub(crate) fn of(outcome: &Outcome, limits: &LimitsSpec) -> Option<Self> {
+    /// What is to be said of this outcome, if anything. `limits` are those that were asked for.
+    #[must_use]
+    pub fn of(outcome: &Outcome, limits: &LimitsSpec) -> Option<Self> {
         const ASKED_FOR: [i32; 5] = [1, 2, 3, 13, 15]; // SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM
         match &outcome.status {
             ExitStatus::Exited { .. } => None,
@@ -30,22 +30,17 @@ impl Ending {
             ExitStatus::LimitReached { limit } => Some(of_limit(*limit, limits)),
             ExitStatus::Signaled { signal } if ASKED_FOR.contains(signal) => None,
             ExitStatus::Signaled { signal } => {
-                Some(Self::new(format!("the guest was ended by {}", name_of(*signal)), None))
+                Some(Self::new(format!("the guest was ended by {}", name_of(*signal))))
             }
-            ExitStatus::EngineCrashed { signal } => Some(Self::new(
-                format!("the engine {} crashed with {}", outcome.engine, name_of(*signal)),
-                Some(
-                    "the guest was alone in its process and gained nothing; another --engine or --aot may run it"
-                        .to_owned(),
-                ),
-            )),
-            other => Some(Self::new(other.to_string(), None)),
+            ExitStatus::EngineCrashed { signal } => {
+                Some(Self::new(format!("the engine {} crashed with {}", outcome.engine, name_of(*signal))))
+            }
         }
     }
 }
 
 fn of_trap(trap: &Trap) -> Ending {
-    let mut ending = Ending::new(format!("trap: {trap}"), None);
+    let mut ending = Ending::new(format!("trap: {trap}"));
     let width = trap.backtrace.len().saturating_sub(1).to_string().len();
     for (index, frame) in trap.backtrace.iter().enumerate() {
         ending.details.push(of_frame(index, width, frame));
@@ -66,40 +61,23 @@ fn of_frame(index: usize, width: usize, frame: &Frame) -> String {
 
 fn of_limit(kind: LimitKind, asked: &LimitsSpec) -> Ending {
     let default = Limits::default();
-    let raise = |flag: &str| Some(format!("raise it with {flag}"));
-    match kind {
-        LimitKind::WallTime => {
-            Ending::new(reached("wall-time limit", asked.wall_time.unwrap_or(default.wall_time)), raise("--timeout"))
+    Ending::new(match kind {
+        LimitKind::WallTime => reached("wall-time limit", asked.wall_time.unwrap_or(default.wall_time)),
+        LimitKind::CpuTime => reached("CPU-time limit", asked.cpu_time.unwrap_or(default.cpu_time)),
+        LimitKind::Fuel => reached("fuel limit", asked.fuel.unwrap_or(default.fuel)),
+        LimitKind::OutputBytes => reached("output limit", asked.output_bytes.unwrap_or(default.output_bytes)),
+        LimitKind::WrittenBytes => {
+            reached("limit on written files", asked.written_bytes.unwrap_or(default.written_bytes))
         }
-        LimitKind::CpuTime => {
-            Ending::new(reached("CPU-time limit", asked.cpu_time.unwrap_or(default.cpu_time)), raise("--cpu-time"))
+        LimitKind::ReceivedBytes => {
+            reached("limit on received bytes", asked.received_bytes.unwrap_or(default.received_bytes))
         }
-        LimitKind::Fuel => Ending::new(reached("fuel limit", asked.fuel.unwrap_or(default.fuel)), raise("--fuel")),
-        LimitKind::OutputBytes => Ending::new(
-            reached("output limit", asked.output_bytes.unwrap_or(default.output_bytes)),
-            raise("--output-limit"),
+        LimitKind::SentBytes => reached("limit on sent bytes", asked.sent_bytes.unwrap_or(default.sent_bytes)),
+        LimitKind::Memory => format!(
+            "the guest's process reached its memory cap, which lies above the guest's limit of {}",
+            asked.memory_bytes.unwrap_or(default.memory_bytes)
         ),
-        LimitKind::WrittenBytes => Ending::new(
-            reached("limit on written files", asked.written_bytes.unwrap_or(default.written_bytes)),
-            raise("--write-limit"),
-        ),
-        LimitKind::ReceivedBytes => Ending::new(
-            reached("limit on received bytes", asked.received_bytes.unwrap_or(default.received_bytes)),
-            raise("--receive-limit"),
-        ),
-        LimitKind::SentBytes => Ending::new(
-            reached("limit on sent bytes", asked.sent_bytes.unwrap_or(default.sent_bytes)),
-            raise("--send-limit"),
-        ),
-        LimitKind::Memory => Ending::new(
-            format!(
-                "the guest's process reached its memory cap, which lies above the guest's limit of {}",
-                asked.memory_bytes.unwrap_or(default.memory_bytes)
-            ),
-            raise("--memory"),
-        ),
-        other => Ending::new(format!("limit reached: {}", other.as_str()), None),
-    }
+    })
 }
 
 /// `wall-time limit of 1s reached`; without the value when it is one that nobody asked for.
@@ -133,8 +111,8 @@ fn name_of(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmrt_model::units::{Bytes, Span};
-    use wasmrt_model::{EngineName, Tier, TrapKind, Usage};
+    use crate::units::{Bytes, Span};
+    use crate::{EngineName, Tier, TrapKind, Usage};
 
     fn ending(status: ExitStatus, limits: &LimitsSpec) -> Option<Ending> {
         Ending::of(&Outcome::new(status, Usage::default(), EngineName::Wasmtime, Tier::Optimized), limits)
@@ -152,7 +130,6 @@ mod tests {
         {
             let ending = ending(ExitStatus::LimitReached { limit }, &limits).unwrap();
             assert!(ending.headline.contains(value), "{ending:?}");
-            assert!(ending.hint.is_some_and(|hint| hint.contains("--")));
         }
     }
 

@@ -1,0 +1,59 @@
+//! A container's control group, by the library that made it.
+
+use crate::failure::with_causes;
+use containerd_shim::protos::protobuf::well_known_types::any::Any;
+use libcgroups::common::{AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
+use libcontainer::utils::get_cgroup_path;
+use oci_spec::runtime::{LinuxResources, Spec};
+use std::path::PathBuf;
+use wasmrt_model::{Error, ErrorKind, Result};
+
+/// Where a container's control group is, and who keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cgroup {
+    path: PathBuf,
+    systemd: bool,
+    container: String,
+}
+
+impl Cgroup {
+    pub(crate) fn of(spec: &Spec, container: &str, systemd: bool) -> Self {
+        let named = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().clone());
+        Self { path: get_cgroup_path(&named, container), systemd, container: container.to_owned() }
+    }
+
+    pub(crate) fn manager(&self) -> Result<AnyCgroupManager> {
+        let config = CgroupConfig {
+            cgroup_path: self.path.clone(),
+            systemd_cgroup: self.systemd,
+            container_name: self.container.clone(),
+        };
+        create_cgroup_manager(config).map_err(|error| with_causes("cannot find the container's control group", &error))
+    }
+
+    /// All processes in it, whoever made them.
+    pub(crate) fn processes(&self) -> Result<Vec<i32>> {
+        let pids = self.manager()?.get_all_pids();
+        let pids = pids.map_err(|error| with_causes("cannot list the container's processes", &error))?;
+        Ok(pids.into_iter().map(libcgroups_pid).collect())
+    }
+
+    /// Changes limits while the container runs. What is not named stays.
+    pub(crate) fn update(&self, resources: &Any) -> Result<()> {
+        let resources: LinuxResources = serde_json::from_slice(&resources.value).map_err(|source| {
+            Error::new(ErrorKind::InvalidInput, "these are not resources of a container").with_source(source)
+        })?;
+        let options = ControllerOpt {
+            resources: &resources,
+            disable_oom_killer: false,
+            oom_score_adj: None,
+            freezer_state: None,
+        };
+        let applied = self.manager()?.apply(&options);
+        applied.map_err(|error| with_causes("cannot change the container's limits", &error))
+    }
+}
+
+fn libcgroups_pid(pid: impl Into<i32>) -> i32 {
+    pid.into()
+}

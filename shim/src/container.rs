@@ -1,0 +1,101 @@
+//! A container from the shim's side: its bundle, its control group, its processes.
+
+use crate::cgroup::Cgroup;
+use crate::errand::{ROOTFS, unmount};
+use crate::failure::with_causes;
+use crate::oom::OomWatch;
+use crate::process::Process;
+use libcontainer::container::{Container as Kept, ContainerStatus};
+use rustix::fs::{Mode, OFlags};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmrt_model::{Error, Result};
+
+/// The first process of a container has no name of its own.
+pub(crate) const INIT: &str = "";
+
+/// A container that was made.
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) bundle: PathBuf,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) processes: BTreeMap<String, Process>,
+    pub(crate) oom: Option<Arc<OomWatch>>,
+}
+
+/// What libcontainer keeps of a container, in its bundle.
+#[derive(Debug, Clone)]
+pub(crate) struct OnDisk {
+    pub(crate) bundle: PathBuf,
+    pub(crate) id: String,
+}
+
+impl OnDisk {
+    fn directory(&self) -> PathBuf {
+        self.bundle.join(&self.id)
+    }
+
+    fn load(&self) -> Result<Kept> {
+        Kept::load(self.directory()).map_err(|error| with_causes("cannot read what is kept of the container", &error))
+    }
+
+    /// Lets the first process go on.
+    pub(crate) fn start(&self) -> Result<()> {
+        let failed = |source| Error::io("cannot start the container", source);
+        let directory = rustix::fs::open(self.directory(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| failed(errno.into()))?;
+        // The names of bundles are longer than what a socket's name may be.
+        let socket = format!("/proc/self/fd/{}/notify.sock", directory.as_raw_fd());
+        UnixStream::connect(socket).and_then(|mut socket| socket.write_all(b"start container")).map_err(failed)?;
+        let mut kept = self.load()?;
+        let saved = kept.set_status(ContainerStatus::Running).save();
+        saved.map_err(|error| with_causes("cannot keep the container's state", &error))?;
+        let hooks = kept.spec().ok().and_then(|config| config.hooks);
+        if let Some(hooks) = hooks {
+            libcontainer::hooks::run_hooks(hooks.poststart().as_ref(), Some(&kept.state), Some(&kept.root), None, None)
+                .map_err(|error| with_causes("a hook failed", &error))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pause(&self) -> Result<()> {
+        self.load()?.pause().map_err(|error| with_causes("cannot pause the container", &error))
+    }
+
+    pub(crate) fn resume(&self) -> Result<()> {
+        self.load()?.resume().map_err(|error| with_causes("cannot resume the container", &error))
+    }
+
+    /// Ends what is left of it, and removes everything: processes, control group, state, mounts. Nothing is left to be removed afterwards, whatever
+    /// could not be.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let removed = if self.directory().exists() {
+            self.load().and_then(|mut kept| {
+                kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error))
+            })
+        } else {
+            Ok(())
+        };
+        unmount(&self.bundle.join(ROOTFS));
+        removed
+    }
+}
+
+impl Container {
+    pub(crate) fn process(&self, exec: &str) -> Option<&Process> {
+        self.processes.get(exec)
+    }
+
+    pub(crate) fn process_mut(&mut self, exec: &str) -> Option<&mut Process> {
+        self.processes.get_mut(exec)
+    }
+
+    /// Whether any process of it lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.processes.values().any(|process| process.running.is_some() && process.exit().is_none())
+    }
+}

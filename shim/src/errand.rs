@@ -1,0 +1,287 @@
+//! What happens in a fork of the zygote: a container, or one more process in it, is made ready and made.
+//!
+//! The fork prepares the guest while it can still see modules and artifacts, lets libcontainer make the process, which is a fork of this one and has
+//! the guest in its memory, and leaves that process to the shim. It mounts the root file system itself, and takes it away again when
+//! nothing comes of it.
+
+use crate::failure::with_causes;
+use crate::oci::{Annotations, Config, ProgramKind, Request, Rootfs, Translated, Variables, translate};
+use crate::stdio::ProcessEnds;
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::syscall::syscall::SyscallType;
+use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError, default};
+use oci_spec::runtime::{Process, Spec};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
+use wasmrt_runtime::{Contained, Custody, Parcel, Site, Terms};
+
+/// Where the root file system of a bundle is.
+pub(crate) const ROOTFS: &str = "rootfs";
+
+/// What is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) container: String,
+    pub(crate) bundle: PathBuf,
+    pub(crate) engine: EngineChoice,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) terminal: bool,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// The container, with its first process, which waits to be started.
+    Init { mounts: Vec<RootfsMount>, systemd: bool },
+    /// One more process in it, which starts at once.
+    Exec { process: Box<Process>, file: PathBuf, init: u32 },
+}
+
+/// One of the mounts that make the root file system.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RootfsMount {
+    pub(crate) kind: String,
+    pub(crate) source: String,
+    pub(crate) options: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Delivered {
+    pid: i32,
+    /// None for a program of the kernel's.
+    guest: Option<Terms>,
+    terminal: bool,
+}
+
+/// A process that was made, as the shim gets it.
+#[derive(Debug)]
+pub(crate) struct NewProcess {
+    pub(crate) pid: i32,
+    pub(crate) custody: Option<Custody>,
+    pub(crate) terminal: Option<OwnedFd>,
+}
+
+impl Order {
+    /// # Errors
+    /// `Internal` when it cannot be written down.
+    pub(crate) fn parcel(&self, streams: Option<ProcessEnds>) -> Result<Parcel> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|source| Error::new(ErrorKind::Internal, "an order cannot be written down").with_source(source))?;
+        Ok(Parcel { bytes, descriptors: streams.into_iter().flatten().collect() })
+    }
+}
+
+impl NewProcess {
+    /// # Errors
+    /// `Internal` when it cannot be read.
+    pub(crate) fn read(parcel: Parcel) -> Result<Self> {
+        let Delivered { pid, guest, terminal } = serde_json::from_slice(&parcel.bytes)
+            .map_err(|source| Error::new(ErrorKind::Internal, "an answer makes no sense").with_source(source))?;
+        let mut descriptors = parcel.descriptors.into_iter();
+        let mut next = || descriptors.next().ok_or_else(|| Error::new(ErrorKind::Internal, "an answer has too few descriptors"));
+        let custody = match guest {
+            Some(terms) => Some(Custody::passed_on(terms, [next()?, next()?])),
+            None => None,
+        };
+        let terminal = if terminal { Some(next()?) } else { None };
+        Ok(Self { pid, custody, terminal })
+    }
+}
+
+/// Does what is asked for, in a process that is there for nothing else.
+///
+/// # Errors
+/// Whatever keeps the process from being made.
+pub(crate) fn carry_out(site: &dyn Site, parcel: Parcel) -> Result<Parcel> {
+    let order: Order = serde_json::from_slice(&parcel.bytes)
+        .map_err(|source| Error::new(ErrorKind::Internal, "an order makes no sense").with_source(source))?;
+    let mut streams = parcel.descriptors.into_iter();
+    let streams = match (streams.next(), streams.next(), streams.next()) {
+        (Some(stdin), Some(stdout), Some(stderr)) => Some([stdin, stdout, stderr]),
+        _ => None,
+    };
+    let rootfs = order.bundle.join(ROOTFS);
+    let Kind::Init { mounts, .. } = &order.kind else { return make(site, &order, streams) };
+    for mount in mounts {
+        if let Err(error) = mount_one(mount, &rootfs) {
+            unmount(&rootfs);
+            return Err(error);
+        }
+    }
+    let made = make(site, &order, streams);
+    if made.is_err() && !mounts.is_empty() {
+        unmount(&rootfs);
+    }
+    made
+}
+
+fn mount_one(mount: &RootfsMount, rootfs: &Path) -> Result<()> {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let (kind, source) = (given(&mount.kind), given(&mount.source));
+    if !rootfs.exists() {
+        std::fs::create_dir_all(rootfs).map_err(|source| {
+            Error::io("cannot make a place for the root file system", source).with_context("path", rootfs.display())
+        })?;
+    }
+    containerd_shim::mount::mount_rootfs(kind.as_deref(), source.as_deref(), &mount.options, rootfs)
+        .map_err(|error| with_causes("cannot mount the root file system", &error))
+}
+
+/// Takes away what is mounted there, however often.
+pub(crate) fn unmount(rootfs: &Path) {
+    use rustix::mount::{UnmountFlags, unmount};
+    while unmount(rootfs, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
+}
+
+fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<Parcel> {
+    let spec = Spec::load(order.bundle.join("config.json"))
+        .map_err(|error| with_causes("cannot read the container's configuration", &error))?;
+    let process = match &order.kind {
+        Kind::Exec { process, .. } => process.as_ref(),
+        Kind::Init { .. } => {
+            let process = spec.process().as_ref();
+            process.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the container's configuration has no process"))?
+        }
+    };
+    let config = Config::load(order.config.as_deref())?;
+    let rootfs = match &order.kind {
+        Kind::Init { .. } => Rootfs::of_bundle(&order.bundle, &spec)?,
+        Kind::Exec { init, .. } => Rootfs::of_running(&PathBuf::from(format!("/proc/{init}/root")), &spec)?,
+    };
+    let annotations = Annotations::read(spec.annotations().as_ref())?;
+    let variables = Variables::read(process.env().as_deref().unwrap_or_default())?;
+    let name = process.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
+    let must_be_wasm = annotations.must_be_wasm.as_deref().filter(|_| matches!(order.kind, Kind::Init { .. }));
+    let program = rootfs.find_program(name, &variables, process.cwd(), must_be_wasm)?;
+    let guest = match program.kind {
+        ProgramKind::Linux => None,
+        ProgramKind::Wasm => {
+            let request = Request {
+                spec: &spec,
+                process,
+                rootfs: &rootfs,
+                annotations: &annotations,
+                export: program.export.as_deref(),
+                engine: order.engine,
+                config: &config,
+            };
+            let Translated { spec: run, ceiling, .. } = translate(request)?;
+            Some(site.contain(&read(program.file)?, &run, &ceiling)?)
+        }
+    };
+    let (contained, custody) = guest.map_or((None, None), |(contained, custody)| (Some(contained), Some(custody)));
+    let console = if order.terminal { Some(Console::new()?) } else { None };
+    let pid = build(order, contained, streams, console.as_ref())?;
+    let terminal = console.map(|console| console.receive()).transpose()?;
+    let delivered =
+        Delivered { pid, guest: custody.as_ref().map(|custody| custody.terms().clone()), terminal: terminal.is_some() };
+    let bytes = serde_json::to_vec(&delivered)
+        .map_err(|source| Error::new(ErrorKind::Internal, "an answer cannot be written down").with_source(source))?;
+    let mut descriptors = Vec::new();
+    if let Some(custody) = &custody {
+        for descriptor in custody.descriptors() {
+            descriptors.push(descriptor.try_clone_to_owned().map_err(|source| Error::io("cannot pass a guest on", source))?);
+        }
+    }
+    descriptors.extend(terminal);
+    Ok(Parcel { bytes, descriptors })
+}
+
+/// Has libcontainer make the process.
+fn build(order: &Order, guest: Option<Contained>, streams: Option<ProcessEnds>, console: Option<&Console>) -> Result<i32> {
+    let failed = |error: libcontainer::error::LibcontainerError| with_causes("cannot make the container's process", &error);
+    let mut builder = ContainerBuilder::new(order.container.clone(), SyscallType::default())
+        .with_root_path(&order.bundle)
+        .map_err(failed)?
+        .with_console_socket(console.map(Console::path));
+    builder = match guest {
+        Some(guest) => builder.with_executor(GuestExecutor(Rc::new(guest))),
+        None => builder.with_executor(default::DefaultExecutor {}),
+    };
+    if let Some([stdin, stdout, stderr]) = streams {
+        builder = builder.with_stdin(stdin).with_stdout(stdout).with_stderr(stderr);
+    }
+    let builder = builder.validate_id().map_err(failed)?;
+    match &order.kind {
+        Kind::Init { systemd, .. } => {
+            let container = builder.as_init(&order.bundle).with_systemd(*systemd).with_detach(true).build().map_err(failed)?;
+            let pid = container.pid().map(|pid| pid.as_raw());
+            pid.ok_or_else(|| Error::new(ErrorKind::Internal, "the container was made without a process"))
+        }
+        Kind::Exec { file, .. } => {
+            let pid = builder.as_tenant().with_detach(true).with_process(Some(file)).build().map_err(failed)?;
+            Ok(pid.as_raw())
+        }
+    }
+}
+
+fn read(mut file: File) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|source| Error::io("cannot read the module", source))?;
+    Ok(bytes)
+}
+
+/// Becomes the guest where other containers become a program.
+#[derive(Clone)]
+struct GuestExecutor(Rc<Contained>);
+
+impl Executor for GuestExecutor {
+    fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
+        self.0.enter()
+    }
+
+    fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
+        Ok(())
+    }
+
+    /// A guest's environment is the guest's: this process has none.
+    fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+        Ok(())
+    }
+}
+
+/// Where the process sends our end of its terminal.
+struct Console {
+    directory: tempfile::TempDir,
+    listener: UnixListener,
+}
+
+impl Console {
+    fn new() -> Result<Self> {
+        let failed = |source| Error::io("cannot prepare the container's terminal", source);
+        let directory = tempfile::Builder::new().prefix("wasmrt-").tempdir_in("/run").map_err(failed)?;
+        let listener = UnixListener::bind(directory.path().join("console")).map_err(failed)?;
+        Ok(Self { directory, listener })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("console")
+    }
+
+    /// It has been sent, since the process is there.
+    fn receive(self) -> Result<OwnedFd> {
+        let failed = |source| Error::io("cannot take over the container's terminal", source);
+        self.listener.set_nonblocking(true).map_err(failed)?;
+        let (connection, _) = self.listener.accept().map_err(failed)?;
+        let mut bytes = [0; 256];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        rustix::net::recvmsg(connection.as_fd(), &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
+            .map_err(|errno| failed(errno.into()))?;
+        let terminal = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        terminal.ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))
+    }
+}

@@ -1,0 +1,109 @@
+//! Notices that the kernel has ended a process for want of memory, while that can still be told from other ends.
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::inotify;
+use std::fs;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Watches one control group.
+#[derive(Debug)]
+pub(crate) struct OomWatch {
+    /// Readable when there is something to look at.
+    changes: OwnedFd,
+    source: Source,
+    told: Mutex<u64>,
+    /// What a version 1 group reports to, for as long as it shall.
+    _held: Option<fs::File>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The descriptor counts.
+    Counter,
+    /// A file counts.
+    Events(PathBuf),
+}
+
+impl OomWatch {
+    /// Watches the control group in which this process is. None where it cannot be had: then nobody is told.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let root = Path::new("/sys/fs/cgroup");
+        for line in groups.lines() {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?.trim_start_matches('/'));
+            if controllers.split(',').any(|controller| controller == "memory") {
+                return Self::version_1(&root.join("memory").join(path)).ok();
+            }
+            if controllers.is_empty() {
+                let events = root.join(path).join("memory.events");
+                if events.exists() {
+                    return Self::version_2(events).ok();
+                }
+            }
+        }
+        None
+    }
+
+    fn version_1(group: &Path) -> std::io::Result<Self> {
+        let changes = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let control = fs::File::open(group.join("memory.oom_control"))?;
+        let line = format!("{} {}", changes.as_raw_fd(), control.as_raw_fd());
+        fs::OpenOptions::new().write(true).open(group.join("cgroup.event_control"))?.write_all(line.as_bytes())?;
+        Ok(Self { changes, source: Source::Counter, told: Mutex::default(), _held: Some(control) })
+    }
+
+    fn version_2(events: PathBuf) -> std::io::Result<Self> {
+        let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&changes, &events, inotify::WatchFlags::MODIFY)?;
+        Ok(Self { changes, source: Source::Events(events), told: Mutex::default(), _held: None })
+    }
+
+    /// Calls `tell` once for each process that was ended since it was looked at last.
+    pub(crate) fn look(&self, mut tell: impl FnMut()) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = [0; 4096];
+        let count = rustix::io::read(&self.changes, &mut buffer).unwrap_or(0);
+        let seen = match &self.source {
+            Source::Counter => {
+                let number = buffer.first_chunk().filter(|_| count == 8);
+                told.saturating_add(number.map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+            }
+            Source::Events(path) => ended_in(&fs::read_to_string(path).unwrap_or_default()).unwrap_or(*told),
+        };
+        if seen > *told {
+            *told = seen;
+            tell();
+        }
+    }
+}
+
+impl AsFd for OomWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.changes.as_fd()
+    }
+}
+
+impl AsRawFd for OomWatch {
+    fn as_raw_fd(&self) -> i32 {
+        self.changes.as_raw_fd()
+    }
+}
+
+fn ended_in(events: &str) -> Option<u64> {
+    events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_ended_is_counted() {
+        assert_eq!(ended_in("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n"), Some(2));
+        assert_eq!(ended_in("low 0\n"), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! The shim as a program: what containerd calls it for, and how it becomes the process that stays.
+
+use crate::container::OnDisk;
+use crate::errand;
+use crate::oci::{self, Config};
+use crate::options::RuntimeOptions;
+use crate::task::{Setup, TaskService};
+use async_trait::async_trait;
+use containerd_shim::protos::api::DeleteResponse;
+use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
+use containerd_shim::protos::shim::oci::Options as RuncOptions;
+use containerd_shim::publisher::RemotePublisher;
+use containerd_shim::{Config as ShimConfig, Error as ShimError, ExitSignal, Flags, Shim, StartOpts};
+use oci_spec::runtime::Spec;
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
+use wasmrt_runtime::{Embedder, EmbedderConfig};
+
+/// What a pod's containers have in common, by the names that CRI implementations give it.
+const POD: [&str; 2] = ["io.kubernetes.cri.sandbox-id", "io.containerd.runc.v2.group"];
+
+/// How the process that stays hears where its configuration is.
+const CONFIG_VARIABLE: &str = "WASMRT_SHIM_CONFIG";
+
+/// A process that was killed this way was killed by us.
+const KILLED: u32 = 137;
+
+/// What is made before there are threads.
+static SETUP: OnceLock<Setup> = OnceLock::new();
+
+/// Does what containerd wants.
+pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
+    let name = arguments.first().map(|name| Path::new(name).file_name().unwrap_or(name).to_os_string());
+    let name = name.unwrap_or_default();
+    match try_run(arguments, name) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wasmrt: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
+    let engine = oci::engine_of_binary(&name)?;
+    let flags = containerd_shim::parse(arguments.get(1..).unwrap_or_default())
+        .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
+    let config = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+    let embedder = if flags.action.is_empty() { Some(become_shim(engine, config.as_deref())?) } else { None };
+    let setup = Setup { name, engine, config, embedder, namespace: flags.namespace, socket: flags.socket };
+    if SETUP.set(setup).is_err() {
+        return Err(Error::new(ErrorKind::Internal, "this program was set up twice"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(64)
+        .build()
+        .map_err(|source| Error::io("cannot start a reactor", source))?;
+    let config = ShimConfig { no_reaper: true, ..ShimConfig::default() };
+    runtime.block_on(containerd_shim::run::<Service>("io.containerd.wasmrt.v1", Some(config)));
+    Ok(())
+}
+
+/// While there is one thread: the process that makes containers.
+fn become_shim(engine: EngineChoice, config: Option<&Path>) -> Result<Embedder> {
+    let config = Config::load(config)?;
+    let mut embedder = EmbedderConfig::default();
+    let settings = config.settings(engine);
+    embedder.runtime.cache.directory = Some(settings.cache);
+    if let Some(bytes) = settings.cache_max_bytes {
+        embedder.runtime.cache.max_bytes = bytes.0;
+    }
+    embedder.worker = Some(std::env::current_exe().map_err(|source| Error::io("cannot find this program", source))?);
+    embedder.warm = match engine {
+        EngineChoice::Named(engine) => vec![engine],
+        _ => Vec::new(),
+    };
+    Embedder::forked(embedder, errand::carry_out)
+}
+
+/// What the crate that speaks to containerd calls.
+struct Service {
+    exit: Arc<ExitSignal>,
+    id: String,
+}
+
+#[async_trait]
+impl Shim for Service {
+    type T = TaskService;
+
+    async fn new(_: &str, flags: &Flags, _: &mut ShimConfig) -> Self {
+        Self { exit: Arc::default(), id: flags.id.clone() }
+    }
+
+    async fn start_shim(&mut self, options: StartOpts) -> Result<String, ShimError> {
+        start(&options).map_err(|error| ShimError::Other(error.to_string()))
+    }
+
+    async fn delete_shim(&mut self) -> Result<DeleteResponse, ShimError> {
+        let bundle = std::env::current_dir().map_err(|error| ShimError::Other(error.to_string()))?;
+        let on_disk = OnDisk { bundle, id: self.id.clone() };
+        let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
+        on_disk.remove().map_err(|error| ShimError::Other(error.to_string()))?;
+        let mut response = DeleteResponse::new();
+        response.set_exit_status(exit.status);
+        response.set_exited_at(exit.timestamp());
+        Ok(response)
+    }
+
+    async fn wait(&mut self) {
+        self.exit.wait().await;
+        // The bundle of the first container, where the crate looks for the socket's name, may be gone.
+        if let Some(setup) = SETUP.get() {
+            let socket = setup.socket.strip_prefix("unix://").unwrap_or(&setup.socket);
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+
+    async fn create_task_service(&self, publisher: RemotePublisher) -> TaskService {
+        let setup = SETUP.get().cloned().unwrap_or_default();
+        TaskService::new(setup, publisher, Arc::clone(&self.exit))
+    }
+}
+
+/// Finds the pod's shim, or starts it. Its address is what containerd wants to know.
+fn start(options: &StartOpts) -> Result<String> {
+    let failed = |source| Error::io("cannot start the shim", source);
+    let mut given = Vec::new();
+    std::io::stdin().read_to_end(&mut given).map_err(failed)?;
+    let given = Any::parse_from_bytes(&given)
+        .map_err(|source| Error::new(ErrorKind::InvalidInput, "containerd's options cannot be read").with_source(source))?;
+    let runtime_options = RuntimeOptions::read(Some(&given))?;
+    // What is wrong with it is told here: where it is used nobody would see it.
+    Config::load(runtime_options.config_path.as_deref())?;
+    let bundle = std::env::current_dir().map_err(failed)?;
+    let group = group_of(&bundle).unwrap_or_else(|| options.id.clone());
+    let address = containerd_shim::socket_address(&options.address, &options.namespace, &group);
+    write_address(&bundle, &address)?;
+    if answers(&address) {
+        return Ok(address);
+    }
+    let program = std::env::current_exe().map_err(failed)?;
+    let name = SETUP.get().map(|setup| setup.name.clone()).unwrap_or_default();
+    let mut command = Command::new(program);
+    command.arg0(name).current_dir(&bundle).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(["-namespace", &options.namespace, "-id", &options.id, "-address", &options.address, "-socket", &address]);
+    if options.debug {
+        command.arg("-debug");
+    }
+    if let Some(path) = &runtime_options.config_path {
+        command.env(CONFIG_VARIABLE, path);
+    }
+    let mut child = command.spawn().map_err(failed)?;
+    let placed = place(child.id(), &given);
+    // It closes its end once it serves, and also when it ends before.
+    if let Some(mut output) = child.stdout.take() {
+        output.read_to_end(&mut Vec::new()).map_err(failed)?;
+    }
+    match (placed, child.try_wait().map_err(failed)?) {
+        (Ok(()), None) => Ok(address),
+        (Err(error), _) => {
+            // Both may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+        // Another one was quicker.
+        (Ok(()), Some(status)) if status.success() && answers(&address) => Ok(address),
+        (Ok(()), Some(status)) => Err(Error::new(ErrorKind::Internal, format!("the shim ended at once: {status}"))
+            .with_hint("containerd's log has what it said")),
+    }
+}
+
+/// Into the control group that containerd has for shims, and a little more likely to be ended by the kernel than containerd.
+fn place(pid: u32, options: &Any) -> Result<()> {
+    let cgroup = RuncOptions::parse_from_bytes(&options.value).ok().map(|options| options.shim_cgroup);
+    if let Some(cgroup) = cgroup.filter(|cgroup| !cgroup.is_empty() && options.type_url.contains("runc")) {
+        containerd_shim::cgroup::add_task_to_cgroup(&cgroup, pid)
+            .map_err(|error| crate::failure::with_causes("cannot put the shim into its control group", &error))?;
+    }
+    if let Err(error) = containerd_shim::cgroup::adjust_oom_score(pid) {
+        log::warn!("cannot set the shim's OOM score: {error}");
+    }
+    Ok(())
+}
+
+fn group_of(bundle: &Path) -> Option<String> {
+    let spec = Spec::load(bundle.join("config.json")).ok()?;
+    let annotations = spec.annotations().as_ref()?;
+    POD.iter().find_map(|name| annotations.get(*name)).cloned()
+}
+
+/// Where whoever cleans up looks for it.
+fn write_address(bundle: &Path, address: &str) -> Result<()> {
+    std::fs::write(bundle.join("address"), address)
+        .map_err(|source| Error::io("cannot write down the shim's address", source))
+}
+
+fn answers(address: &str) -> bool {
+    UnixStream::connect(address.strip_prefix("unix://").unwrap_or(address)).is_ok()
+}

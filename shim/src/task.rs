@@ -1,0 +1,517 @@
+//! containerd's task API.
+
+use crate::cgroup::Cgroup;
+use crate::container::{Container, INIT, OnDisk};
+use crate::errand::{Kind, NewProcess, Order, RootfsMount};
+use crate::events::Events;
+use crate::failure::{not_found, precondition, status};
+use crate::oom::OomWatch;
+use crate::options::RuntimeOptions;
+use crate::process::{Exit, Place, Process, Running};
+use crate::stats;
+use crate::stdio::{self, Held, Named};
+use async_trait::async_trait;
+use containerd_shim::protos::api;
+use containerd_shim::protos::events::task as events;
+use containerd_shim::protos::protobuf::MessageField;
+use containerd_shim::publisher::RemotePublisher;
+use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
+use oci_spec::runtime::{Process as OciProcess, Spec};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::io::unix::AsyncFd;
+use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
+use wasmrt_runtime::Embedder;
+
+/// What this shim is, from its name and its surroundings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    pub(crate) name: OsString,
+    pub(crate) engine: EngineChoice,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) embedder: Option<Embedder>,
+    pub(crate) namespace: String,
+    pub(crate) socket: String,
+}
+
+/// All containers of one pod.
+#[derive(Clone)]
+pub(crate) struct TaskService {
+    setup: Setup,
+    containers: Arc<Mutex<BTreeMap<String, Container>>>,
+    events: Events,
+    exit: Arc<ExitSignal>,
+}
+
+impl TaskService {
+    pub(crate) fn new(setup: Setup, publisher: RemotePublisher, exit: Arc<ExitSignal>) -> Self {
+        let events = Events::new(publisher, setup.namespace.clone());
+        Self { setup, containers: Arc::default(), events, exit }
+    }
+
+    fn containers(&self) -> MutexGuard<'_, BTreeMap<String, Container>> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with a container that there is.
+    fn with<T>(&self, id: &str, work: impl FnOnce(&mut Container) -> TtrpcResult<T>) -> TtrpcResult<T> {
+        let mut containers = self.containers();
+        work(containers.get_mut(id).ok_or_else(|| not_found(&format!("container {id}")))?)
+    }
+
+    fn with_process<T>(&self, id: &str, exec: &str, work: impl FnOnce(&mut Process) -> TtrpcResult<T>) -> TtrpcResult<T> {
+        self.with(id, |container| work(container.process_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?))
+    }
+
+    fn on_disk(&self, id: &str) -> TtrpcResult<OnDisk> {
+        self.with(id, |container| Ok(OnDisk { bundle: container.bundle.clone(), id: id.to_owned() }))
+    }
+
+    /// Has a process made in a fork of the zygote, and takes it over.
+    async fn make(&self, order: Order, place: Place, start: Started) -> Result<(Running, Option<Arc<OomWatch>>)> {
+        let service = self.clone();
+        blocking(move || {
+            let embedder = service.setup.embedder.as_ref();
+            let embedder = embedder.ok_or_else(|| Error::new(ErrorKind::Internal, "this shim has no zygote"))?;
+            let (streams, held) = if order.terminal {
+                (None, Held::default())
+            } else {
+                let (streams, held) = stdio::open(place.named(), &order.container, &service.setup.namespace)?;
+                (Some(streams), held)
+            };
+            let parcel = order.parcel(streams)?;
+            let made = embedder.errand(&parcel, NewProcess::read)?;
+            drop(parcel);
+            let oom = if start == Started::Created { OomWatch::of(made.pid).map(Arc::new) } else { None };
+            let pid = made.pid;
+            let (id, exec) = (order.container.clone(), start.exec_id());
+            let (events, watch) = (service.events.clone(), oom.clone());
+            let ended = move |exit: Exit| {
+                if let Some(watch) = watch {
+                    watch.look(|| events.publish(out_of_memory(&id)));
+                }
+                events.publish(ended_event(&id, &exec, pid, exit));
+            };
+            Ok((Running::watch(made, held, place, ended)?, oom))
+        })
+        .await
+    }
+
+    /// Tells of processes that the kernel ends for want of memory, while the container lives.
+    fn watch_memory(&self, id: &str, watch: &Arc<OomWatch>) {
+        let (id, events, watch) = (id.to_owned(), self.events.clone(), Arc::clone(watch));
+        tokio::spawn(async move {
+            let Ok(readable) = AsyncFd::register(Arc::clone(&watch), tokio::io::Interest::READABLE) else { return };
+            // Only this task and the container hold it: when the container is gone, nobody is told any more.
+            while let Ok(mut guard) = readable.readable().await {
+                if Arc::strong_count(&watch) <= 2 {
+                    return;
+                }
+                watch.look(|| events.publish(out_of_memory(&id)));
+                guard.clear_ready();
+            }
+        });
+    }
+}
+
+/// What is being made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Started {
+    Created,
+    Exec(String),
+}
+
+impl Started {
+    fn exec_id(&self) -> String {
+        match self {
+            Self::Created => String::new(),
+            Self::Exec(id) => id.clone(),
+        }
+    }
+}
+
+fn out_of_memory(id: &str) -> events::TaskOOM {
+    events::TaskOOM { container_id: id.to_owned(), ..events::TaskOOM::default() }
+}
+
+fn ended_event(id: &str, exec: &str, pid: i32, exit: Exit) -> events::TaskExit {
+    events::TaskExit {
+        container_id: id.to_owned(),
+        id: if exec.is_empty() { id.to_owned() } else { exec.to_owned() },
+        pid: pid.unsigned_abs(),
+        exit_status: exit.status,
+        exited_at: MessageField::some(exit.timestamp()),
+        ..events::TaskExit::default()
+    }
+}
+
+/// Work that waits, beside the one thread that answers.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(ErrorKind::Internal, format!("the shim failed: {error}"))),
+    }
+}
+
+#[async_trait]
+impl Task for TaskService {
+    async fn state(&self, _: &TtrpcContext, request: api::StateRequest) -> TtrpcResult<api::StateResponse> {
+        let bundle = self.with(&request.id, |container| Ok(container.bundle.display().to_string()))?;
+        self.with_process(&request.id, &request.exec_id, |process| {
+            let exit = process.exit();
+            Ok(api::StateResponse {
+                id: request.id.clone(),
+                bundle,
+                pid: process.pid(),
+                status: process.status().into(),
+                stdin: process.named.stdin.clone(),
+                stdout: process.named.stdout.clone(),
+                stderr: process.named.stderr.clone(),
+                terminal: process.named.terminal,
+                exit_status: exit.map_or(0, |exit| exit.status),
+                exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+                exec_id: request.exec_id.clone(),
+                ..api::StateResponse::default()
+            })
+        })
+    }
+
+    async fn create(&self, _: &TtrpcContext, request: api::CreateTaskRequest) -> TtrpcResult<api::CreateTaskResponse> {
+        if !request.checkpoint.is_empty() {
+            return Err(status(&Error::new(ErrorKind::Unsupported, "containers cannot be restored from checkpoints")));
+        }
+        if self.containers().contains_key(&request.id) {
+            let error = containerd_shim::protos::ttrpc::get_status(
+                containerd_shim::protos::ttrpc::Code::ALREADY_EXISTS,
+                format!("container {} exists already", request.id),
+            );
+            return Err(containerd_shim::protos::ttrpc::Error::RpcStatus(error));
+        }
+        let options = RuntimeOptions::read(request.options.as_ref()).map_err(|error| status(&error))?;
+        let bundle = PathBuf::from(&request.bundle);
+        let spec = Spec::load(bundle.join("config.json")).map_err(|error| {
+            status(&crate::failure::with_causes("cannot read the container's configuration", &error))
+        })?;
+        let systemd = options.systemd_cgroup || is_systemd_path(&spec);
+        let cgroup = Cgroup::of(&spec, &request.id, systemd);
+        let named = Named {
+            terminal: request.terminal,
+            stdin: request.stdin.clone(),
+            stdout: request.stdout.clone(),
+            stderr: request.stderr.clone(),
+        };
+        let mounts = request.rootfs.iter().map(|mount| RootfsMount {
+            kind: mount.type_.clone(),
+            source: mount.source.clone(),
+            options: mount.options.clone(),
+        });
+        let order = Order {
+            container: request.id.clone(),
+            bundle: bundle.clone(),
+            engine: self.setup.engine,
+            config: options.config_path.or_else(|| self.setup.config.clone()),
+            terminal: request.terminal,
+            kind: Kind::Init { mounts: mounts.collect(), systemd },
+        };
+        let mut process = Process::new(named);
+        let made = match process.place() {
+            Some(place) => self.make(order, place, Started::Created).await,
+            None => Err(Error::new(ErrorKind::Internal, "a new process has no place")),
+        };
+        let (running, oom) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let on_disk = OnDisk { bundle, id: request.id.clone() };
+                // What could not be made is what is told.
+                let _ = blocking(move || on_disk.remove()).await;
+                return Err(status(&error));
+            }
+        };
+        if let Some(watch) = &oom {
+            self.watch_memory(&request.id, watch);
+        }
+        process.running = Some(running);
+        let pid = process.pid();
+        let processes = BTreeMap::from([(INIT.to_owned(), process)]);
+        self.containers().insert(request.id.clone(), Container { bundle, cgroup, processes, oom });
+        self.events.publish(events::TaskCreate {
+            container_id: request.id.clone(),
+            bundle: request.bundle.clone(),
+            rootfs: request.rootfs.clone(),
+            io: MessageField::some(events::TaskIO {
+                stdin: request.stdin,
+                stdout: request.stdout,
+                stderr: request.stderr,
+                terminal: request.terminal,
+                ..events::TaskIO::default()
+            }),
+            pid,
+            ..events::TaskCreate::default()
+        });
+        Ok(api::CreateTaskResponse { pid, ..api::CreateTaskResponse::default() })
+    }
+
+    async fn start(&self, _: &TtrpcContext, request: api::StartRequest) -> TtrpcResult<api::StartResponse> {
+        let on_disk = self.on_disk(&request.id)?;
+        let pid = if request.exec_id.is_empty() {
+            self.start_init(&request.id, on_disk).await?
+        } else {
+            self.start_exec(&request.id, &request.exec_id, on_disk).await?
+        };
+        Ok(api::StartResponse { pid, ..api::StartResponse::default() })
+    }
+
+    async fn delete(&self, _: &TtrpcContext, request: api::DeleteRequest) -> TtrpcResult<api::DeleteResponse> {
+        let (pid, exit) = self.with_process(&request.id, &request.exec_id, |process| {
+            let exit = process.exit();
+            if exit.is_none() && process.running.is_some() {
+                return Err(precondition(format!("{} {} has not ended", request.id, request.exec_id)));
+            }
+            Ok((process.pid(), exit))
+        })?;
+        if request.exec_id.is_empty() {
+            let on_disk = self.on_disk(&request.id)?;
+            blocking(move || on_disk.remove()).await.map_err(|error| status(&error))?;
+            self.containers().remove(&request.id);
+            self.events.publish(events::TaskDelete {
+                container_id: request.id.clone(),
+                pid,
+                exit_status: exit.map_or(0, |exit| exit.status),
+                exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+                ..events::TaskDelete::default()
+            });
+        } else {
+            self.with(&request.id, |container| Ok(container.processes.remove(&request.exec_id)))?;
+        }
+        Ok(api::DeleteResponse {
+            pid,
+            exit_status: exit.map_or(0, |exit| exit.status),
+            exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+            ..api::DeleteResponse::default()
+        })
+    }
+
+    async fn pids(&self, _: &TtrpcContext, request: api::PidsRequest) -> TtrpcResult<api::PidsResponse> {
+        let cgroup = self.with(&request.id, |container| Ok(container.cgroup.clone()))?;
+        let pids = blocking(move || cgroup.processes()).await.map_err(|error| status(&error))?;
+        let processes = pids
+            .into_iter()
+            .map(|pid| api::ProcessInfo { pid: pid.unsigned_abs(), ..api::ProcessInfo::default() })
+            .collect();
+        Ok(api::PidsResponse { processes, ..api::PidsResponse::default() })
+    }
+
+    async fn pause(&self, _: &TtrpcContext, request: api::PauseRequest) -> TtrpcResult<api::Empty> {
+        let on_disk = self.on_disk(&request.id)?;
+        blocking(move || on_disk.pause()).await.map_err(|error| status(&error))?;
+        self.with_process(&request.id, INIT, |process| {
+            process.paused = true;
+            Ok(())
+        })?;
+        let container_id = request.id;
+        self.events.publish(events::TaskPaused { container_id, ..events::TaskPaused::default() });
+        Ok(api::Empty::default())
+    }
+
+    async fn resume(&self, _: &TtrpcContext, request: api::ResumeRequest) -> TtrpcResult<api::Empty> {
+        let on_disk = self.on_disk(&request.id)?;
+        blocking(move || on_disk.resume()).await.map_err(|error| status(&error))?;
+        self.with_process(&request.id, INIT, |process| {
+            process.paused = false;
+            Ok(())
+        })?;
+        let container_id = request.id;
+        self.events.publish(events::TaskResumed { container_id, ..events::TaskResumed::default() });
+        Ok(api::Empty::default())
+    }
+
+    async fn checkpoint(&self, _: &TtrpcContext, _: api::CheckpointTaskRequest) -> TtrpcResult<api::Empty> {
+        Err(status(&Error::new(ErrorKind::Unsupported, "checkpoints cannot be made: a guest's state is its engine's")))
+    }
+
+    async fn kill(&self, _: &TtrpcContext, request: api::KillRequest) -> TtrpcResult<api::Empty> {
+        let signal = i32::try_from(request.signal).map_err(|_| {
+            status(&Error::new(ErrorKind::InvalidInput, format!("{} is no signal", request.signal)))
+        })?;
+        let cgroup = self.with(&request.id, |container| Ok(container.cgroup.clone()))?;
+        let reached = self.with_process(&request.id, &request.exec_id, |process| {
+            Ok(process.running.as_ref().is_some_and(|running| running.signal(signal)))
+        })?;
+        if request.all {
+            self.signal_others(&request.id, signal, cgroup).await?;
+        } else if !reached {
+            return Err(not_found("process already finished"));
+        }
+        Ok(api::Empty::default())
+    }
+
+    async fn exec(&self, _: &TtrpcContext, request: api::ExecProcessRequest) -> TtrpcResult<api::Empty> {
+        let spec = request.spec.as_ref().map(|spec| spec.value.as_slice()).unwrap_or_default();
+        let process: OciProcess = serde_json::from_slice(spec).map_err(|source| {
+            status(&Error::new(ErrorKind::InvalidInput, "this is no process to be executed").with_source(source))
+        })?;
+        self.with(&request.id, |container| {
+            if container.processes.contains_key(&request.exec_id) {
+                return Err(precondition(format!("process {} exists already", request.exec_id)));
+            }
+            let mut added = Process::new(Named {
+                terminal: request.terminal,
+                stdin: request.stdin.clone(),
+                stdout: request.stdout.clone(),
+                stderr: request.stderr.clone(),
+            });
+            added.added = Some(Box::new(process));
+            container.processes.insert(request.exec_id.clone(), added);
+            Ok(())
+        })?;
+        let (container_id, exec_id) = (request.id, request.exec_id);
+        self.events.publish(events::TaskExecAdded { container_id, exec_id, ..events::TaskExecAdded::default() });
+        Ok(api::Empty::default())
+    }
+
+    async fn resize_pty(&self, _: &TtrpcContext, request: api::ResizePtyRequest) -> TtrpcResult<api::Empty> {
+        self.with_process(&request.id, &request.exec_id, |process| {
+            let io = process.io();
+            let Some(terminal) = &io.terminal else { return Ok(()) };
+            let (columns, rows) = (u16::try_from(request.width), u16::try_from(request.height));
+            let (columns, rows) = (columns.unwrap_or(u16::MAX), rows.unwrap_or(u16::MAX));
+            terminal.resize(columns, rows).map_err(|error| status(&error))
+        })?;
+        Ok(api::Empty::default())
+    }
+
+    async fn close_io(&self, _: &TtrpcContext, request: api::CloseIORequest) -> TtrpcResult<api::Empty> {
+        self.with_process(&request.id, &request.exec_id, |process| {
+            let mut io = process.io();
+            io.held.stdin = None;
+            if let Some(terminal) = &mut io.terminal {
+                terminal.stdin = None;
+            }
+            Ok(())
+        })?;
+        Ok(api::Empty::default())
+    }
+
+    async fn update(&self, _: &TtrpcContext, request: api::UpdateTaskRequest) -> TtrpcResult<api::Empty> {
+        let cgroup = self.with(&request.id, |container| Ok(container.cgroup.clone()))?;
+        let resources = request.resources.into_option().unwrap_or_default();
+        blocking(move || cgroup.update(&resources)).await.map_err(|error| status(&error))?;
+        Ok(api::Empty::default())
+    }
+
+    async fn wait(&self, _: &TtrpcContext, request: api::WaitRequest) -> TtrpcResult<api::WaitResponse> {
+        let mut exits = self.with_process(&request.id, &request.exec_id, |process| Ok(process.exits()))?;
+        let exit = match exits.wait_for(Option::is_some).await {
+            Ok(exit) => *exit,
+            Err(_) => return Err(not_found("the process was removed")),
+        };
+        Ok(api::WaitResponse {
+            exit_status: exit.map_or(0, |exit| exit.status),
+            exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+            ..api::WaitResponse::default()
+        })
+    }
+
+    async fn stats(&self, _: &TtrpcContext, request: api::StatsRequest) -> TtrpcResult<api::StatsResponse> {
+        let cgroup = self.with(&request.id, |container| Ok(container.cgroup.clone()))?;
+        let stats = blocking(move || stats::of(&cgroup)).await.map_err(|error| status(&error))?;
+        Ok(api::StatsResponse { stats: MessageField::some(stats), ..api::StatsResponse::default() })
+    }
+
+    async fn connect(&self, _: &TtrpcContext, request: api::ConnectRequest) -> TtrpcResult<api::ConnectResponse> {
+        let task_pid = self.with_process(&request.id, INIT, |process| Ok(process.pid()))?;
+        Ok(api::ConnectResponse {
+            shim_pid: std::process::id(),
+            task_pid,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..api::ConnectResponse::default()
+        })
+    }
+
+    async fn shutdown(&self, _: &TtrpcContext, request: api::ShutdownRequest) -> TtrpcResult<api::Empty> {
+        if request.now || self.containers().is_empty() {
+            self.exit.signal();
+        }
+        Ok(api::Empty::default())
+    }
+}
+
+impl TaskService {
+    async fn start_init(&self, id: &str, on_disk: OnDisk) -> TtrpcResult<u32> {
+        let pid = self.with_process(id, INIT, |process| {
+            if process.started {
+                return Err(precondition(format!("container {id} was started before")));
+            }
+            if process.exit().is_some() {
+                return Err(precondition(format!("container {id} has ended before it was started")));
+            }
+            process.started = true;
+            if let Some(running) = &process.running {
+                running.begin();
+            }
+            // Before anything that may come of it.
+            let started = events::TaskStart { container_id: id.to_owned(), pid: process.pid(), ..Default::default() };
+            self.events.publish(started);
+            Ok(process.pid())
+        })?;
+        blocking(move || on_disk.start()).await.map_err(|error| status(&error))?;
+        Ok(pid)
+    }
+
+    async fn start_exec(&self, id: &str, exec: &str, on_disk: OnDisk) -> TtrpcResult<u32> {
+        let (terminal, place, process) = self.with_process(id, exec, |process| {
+            let added = process.added.take().zip(process.place());
+            let (added, place) = added.ok_or_else(|| precondition(format!("process {exec} was started before")))?;
+            Ok((process.named.terminal, place, added))
+        })?;
+        let init = self.with_process(id, INIT, |process| Ok(process.pid()))?;
+        let file = on_disk.bundle.join(format!("exec-{exec}.json"));
+        let written = serde_json::to_vec(&process).map_err(std::io::Error::from);
+        let written = written.and_then(|json| std::fs::write(&file, json));
+        written.map_err(|source| status(&Error::io("cannot pass the process on", source)))?;
+        let order = Order {
+            container: id.to_owned(),
+            bundle: on_disk.bundle,
+            engine: self.setup.engine,
+            config: self.setup.config.clone(),
+            terminal,
+            kind: Kind::Exec { process, file: file.clone(), init },
+        };
+        let made = self.make(order, place, Started::Exec(exec.to_owned())).await;
+        let _ = std::fs::remove_file(file);
+        let (running, _) = made.map_err(|error| status(&error))?;
+        running.begin();
+        let pid = running.pid.unsigned_abs();
+        self.with_process(id, exec, |process| {
+            process.running = Some(running);
+            process.started = true;
+            Ok(())
+        })?;
+        let (container_id, exec_id) = (id.to_owned(), exec.to_owned());
+        self.events.publish(events::TaskExecStarted { container_id, exec_id, pid, ..Default::default() });
+        Ok(pid)
+    }
+
+    /// Every process of the container that is not one of those that were asked for by name.
+    async fn signal_others(&self, id: &str, signal: i32, cgroup: Cgroup) -> TtrpcResult<()> {
+        let named: Vec<i32> = self.with(id, |container| {
+            let running: Vec<_> = container.processes.values().filter_map(|process| process.running.as_ref()).collect();
+            for running in &running {
+                running.signal(signal);
+            }
+            Ok(running.iter().map(|running| running.pid).collect())
+        })?;
+        let others = blocking(move || cgroup.processes()).await.unwrap_or_default();
+        for pid in others.into_iter().filter(|pid| !named.contains(pid)) {
+            crate::signal::send_unnamed(pid, signal);
+        }
+        Ok(())
+    }
+}
+
+fn is_systemd_path(spec: &Spec) -> bool {
+    let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    path.and_then(|path| path.to_str()).is_some_and(|path| path.matches(':').count() == 2 && !path.starts_with('/'))
+}
