@@ -215,6 +215,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_every_annotation() {
+        let page = include_str!("../../../docs/containerd-config.md");
+        for name in known() {
+            let name = name.trim_start_matches(PREFIX);
+            assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{PREFIX}{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_with_the_annotation() {
         for (key, value) in [
             ("wasmrt.dev/feul", "1"),

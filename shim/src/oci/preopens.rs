@@ -1,7 +1,7 @@
 //! What of a container's files its guest is given: the working directory, the root file system, and each mount under its destination.
 //!
 //! The worker opens all of it inside of the container, so a path of the guest is that path of the container. What the kernel's own file
-//! systems hold is not given by a preopen of its own.
+//! systems hold is not given by a preopen of its own; `/` leads there all the same, and keeping a guest away from it is the host's part.
 //!
 //! **Read-only and writable, one inside the other.** A guest's library goes by the longest preopen that its path starts with, and so comes
 //! to a mount through the mount's own preopen, with its access. A guest that goes through `/` instead crosses into the same mount, since a
@@ -9,7 +9,7 @@
 //! is not, a read-only mount still is, because every `ro` of the spec is a flag of the kernel's on that mount, and the root's too. So the
 //! kernel alone decides what is writable, as it does for any process of a container; a read-only preopen is a second lock on the same door.
 //! That is why a single file that is mounted writable below something read-only may open that second lock: the first one holds for its
-//! neighbours.
+//! neighbours. (What is mounted below the source of a recursive bind is read-only for the kernel with `rro` alone, as under any runtime.)
 //!
 //! **Files that are mounted by themselves** (/etc/hosts, a secret's key) come with the directory that they are in. A preopen of such a
 //! file would hide its directory, because the guest's library would look for all of /etc where only /etc/hosts is.

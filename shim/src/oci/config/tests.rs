@@ -212,6 +212,17 @@ fn the_ceilings_of_file_and_model_have_the_same_fields() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_config() {
+    let page = include_str!("../../../../docs/containerd-config.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let settings = settings(example, WASMTIME);
+    assert_eq!((settings.aot, settings.optimize), (AotMode::Background, Some(2)));
+    assert_eq!(settings.ceiling.limits.memory_bytes, mebi(1024));
+    assert_eq!(settings.memory_reserve, DEFAULT_MEMORY_RESERVE);
+    assert_eq!(settings.defaults.call_depth, Some(Limit::At(Count(4096))));
+}
+
+#[test]
 fn only_a_file_that_was_named_has_to_be_there() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
