@@ -21,7 +21,7 @@ mod walk;
 mod specs;
 
 pub(crate) use annotations::Annotations;
-pub(crate) use config::{AotMode, Config, Settings};
+pub(crate) use config::{AotMode, Config};
 pub(crate) use engine::engine_of_binary;
 pub(crate) use environment::Variables;
 pub(crate) use program::{Program, ProgramKind};
