@@ -135,6 +135,18 @@ macro_rules! limits {
             pub fn or_unlimited(self) -> Limits {
                 Limits { $($name: self.$name.unwrap_or(Limit::Unlimited),)* }
             }
+
+            /// These, and where one is left out, that of `others`.
+            #[must_use]
+            pub fn or(self, others: Self) -> Self {
+                Self { $($name: self.$name.or(others.$name),)* }
+            }
+
+            /// These, lowered to upper bounds. What is left out stays so.
+            #[must_use]
+            pub fn at_most(self, bounds: &Limits) -> Self {
+                Self { $($name: self.$name.map(|limit| limit.min(bounds.$name)),)* }
+            }
         }
 
         /// Asks for exactly these.
@@ -157,6 +169,12 @@ macro_rules! limits {
 
             /// No limit at all: the ceiling of somebody who sets none.
             pub const UNLIMITED: Self = Self { $($name: Limit::Unlimited,)* };
+
+            /// The tighter one of each limit.
+            #[must_use]
+            pub fn min(self, others: Self) -> Self {
+                Self { $($name: self.$name.min(others.$name),)* }
+            }
 
             /// What holds for a request under a ceiling: defaults are lowered to the ceiling.
             ///
@@ -243,5 +261,18 @@ mod tests {
         }
         let spec = LimitsSpec { memory_bytes: Some(Limit::At(Bytes::mebi(64))), ..LimitsSpec::default() };
         assert!(Limits::resolve(&spec, &ceiling).is_ok());
+    }
+
+    #[test]
+    fn requests_are_put_together_and_lowered_field_by_field() {
+        let spec = |fuel, memory_bytes| LimitsSpec { fuel, memory_bytes, ..LimitsSpec::default() };
+        let some = |count| Some(Limit::At(Count(count)));
+        let both = spec(some(7), None).or(spec(some(9), Some(Limit::Unlimited)));
+        assert_eq!(both, spec(some(7), Some(Limit::Unlimited)));
+        let bounds = Limits { memory_bytes: Limit::At(Bytes(5)), ..Limits::UNLIMITED };
+        assert_eq!(both.at_most(&bounds), spec(some(7), Some(Limit::At(Bytes(5)))));
+        assert_eq!(LimitsSpec::default().at_most(&bounds), LimitsSpec::default());
+        let other = Limits { fuel: Limit::At(Count(1)), memory_bytes: Limit::At(Bytes(6)), ..Limits::UNLIMITED };
+        assert_eq!(bounds.min(other), Limits { fuel: Limit::At(Count(1)), ..bounds });
     }
 }
