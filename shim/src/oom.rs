@@ -1,4 +1,5 @@
 //! Notices that the kernel has ended a process for want of memory, while that can still be told from other ends.
+#![expect(unsafe_code, reason = "a reactor has to be promised that a descriptor stays what it is")]
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::inotify;
@@ -6,7 +7,9 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Watches one control group.
 #[derive(Debug)]
@@ -91,6 +94,15 @@ impl AsRawFd for OomWatch {
     fn as_raw_fd(&self) -> i32 {
         self.changes.as_raw_fd()
     }
+}
+
+/// For waiting until there is something to look at.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn readable(watch: &Arc<OomWatch>) -> std::io::Result<AsyncFd<Arc<OomWatch>>> {
+    // SAFETY: the watch owns its descriptor, never replaces it, and lives as long as what is returned.
+    unsafe { AsyncFd::register_with_interest(Arc::clone(watch), Interest::READABLE) }.map_err(std::io::Error::from)
 }
 
 fn ended_in(events: &str) -> Option<u64> {

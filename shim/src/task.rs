@@ -5,7 +5,7 @@ use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{Kind, NewProcess, Order, RootfsMount};
 use crate::events::Events;
 use crate::failure::{not_found, precondition, status};
-use crate::oom::OomWatch;
+use crate::oom::{self, OomWatch};
 use crate::options::RuntimeOptions;
 use crate::process::{Exit, Place, Process, Running};
 use crate::stats;
@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::io::unix::AsyncFd;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::Embedder;
 
@@ -103,7 +102,7 @@ impl TaskService {
     fn watch_memory(&self, id: &str, watch: &Arc<OomWatch>) {
         let (id, events, watch) = (id.to_owned(), self.events.clone(), Arc::clone(watch));
         tokio::spawn(async move {
-            let Ok(readable) = AsyncFd::register(Arc::clone(&watch), tokio::io::Interest::READABLE) else { return };
+            let Ok(readable) = oom::readable(&watch) else { return };
             // Only this task and the container hold it: when the container is gone, nobody is told any more.
             while let Ok(mut guard) = readable.readable().await {
                 if Arc::strong_count(&watch) <= 2 {

@@ -54,7 +54,6 @@ pub(crate) fn check(plan: &RunPlan) -> Result<()> {
         )
         .with_hint("leave --invoke out to call wasi:cli/run"));
     }
-    wasmrt_host::check_directories(plan.preopens(), wasmrt_host::HostRoot::Refuse)?;
     quota::check_open_files(plan)
 }
 

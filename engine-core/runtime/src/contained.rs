@@ -19,6 +19,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wasmrt_host::HostRoot;
 use wasmrt_model::module::ExternType;
 use wasmrt_model::{
     EngineName, Error, ErrorKind, IsolationLevel, LimitsSpec, ModuleInfo, NetworkPolicy, Outcome, Result, Tier,
@@ -87,7 +88,8 @@ impl Contained {
             return Err(Error::new(ErrorKind::Unsupported, what).with_hint("take isolation process"));
         }
         let compile_time = ready.compile_time;
-        let job = GuestJob::new(ready)?;
+        let mut job = GuestJob::new(ready)?;
+        job.host_root = HostRoot::Allow;
         let failed = |source| Error::io("cannot prepare the guest's process", source);
         let (report, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| failed(errno.into()))?;

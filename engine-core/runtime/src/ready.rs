@@ -13,6 +13,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmrt_guard::{GuardOptions, Meters, OwnMemory, Refusal};
+use wasmrt_host::HostRoot;
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
 use wasmrt_model::component::{ComponentOptions, World};
 use wasmrt_model::network::NetworkRule;
@@ -84,13 +85,15 @@ pub(crate) struct Preparer<'a> {
     own_memories: &'a [OwnMemory],
     /// Refuses a module that nobody can link before minutes are spent on it.
     link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
+    /// Whether the plan's paths are paths of this process, and not of a container's that is yet to be made.
+    paths_are_here: bool,
 }
 
 impl<'a> Preparer<'a> {
     /// For a guest in a process of its own, which finds WASI and nothing else.
     pub(crate) fn for_run(registry: &'a Registry, ceiling: &'a Ceiling, cache: Option<&'a ArtifactCache>) -> Self {
         let link = &|info: &ModuleInfo| wasmrt_host::link(info).map(drop);
-        Self { registry, ceiling, cache, enforcement: FOR_RUNS, world: World::Command, own_memories: &[], link }
+        Self { registry, ceiling, cache, enforcement: FOR_RUNS, world: World::Command, own_memories: &[], link, paths_are_here: true }
     }
 
     /// For a guest in this process, with these memories to own and whatever `link` knows.
@@ -101,7 +104,12 @@ impl<'a> Preparer<'a> {
         own_memories: &'a [OwnMemory],
         link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
     ) -> Self {
-        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, world: World::Command, own_memories, link }
+        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, world: World::Command, own_memories, link, paths_are_here: true }
+    }
+
+    /// For a guest in a process that somebody else makes, where other files are.
+    pub(crate) fn for_container(self) -> Self {
+        Self { paths_are_here: false, ..self }
     }
 
     /// Makes this module ready to run as asked.
@@ -360,6 +368,7 @@ impl<'a> Preparer<'a> {
         {
             self.check_world(&note.info)?;
             engine.check_component(&plan, &note.info)?;
+            self.check_directories(&plan)?;
             return Ok(ready(note.info, hit.code, None));
         }
         let prepared =
@@ -367,6 +376,7 @@ impl<'a> Preparer<'a> {
         let info = prepared.info().clone();
         self.check_world(&info)?;
         engine.check_component(&plan, &info)?;
+        self.check_directories(&plan)?;
         let note = serde_json::to_vec(&ArtifactNote { info: info.clone(), meters: None })
             .map_err(|source| Error::new(ErrorKind::Internal, "cannot note what was compiled").with_source(source))?;
         let job = CompileJob {
@@ -380,6 +390,14 @@ impl<'a> Preparer<'a> {
         };
         let (code, elapsed) = compile(&job, &key, self.cache, attention)?;
         Ok(ready(info, code, elapsed))
+    }
+
+    /// Whether a component can be given its preopens, where that can be told already.
+    fn check_directories(&self, plan: &RunPlan) -> Result<()> {
+        if !self.paths_are_here {
+            return Ok(());
+        }
+        wasmrt_host::check_directories(plan.preopens(), HostRoot::Refuse)
     }
 
     /// Whether the component can be called for what it is wanted.
@@ -419,7 +437,13 @@ impl<'a> Preparer<'a> {
 ///
 /// # Errors
 /// Whatever the plan refuses; who gets one does better to prepare the run from its beginning, which tells more.
-pub(crate) fn ready_again(entry: &Entry, registry: &Registry, ceiling: &Ceiling, spec: &RunSpec) -> Result<Ready> {
+pub(crate) fn ready_again(
+    entry: &Entry,
+    registry: &Registry,
+    ceiling: &Ceiling,
+    spec: &RunSpec,
+    paths_are_here: bool,
+) -> Result<Ready> {
     let engine = registry.get(entry.engine)?;
     let host_variable = |name: &str| std::env::var(name).ok();
     let plan = resolve(spec, engine.capabilities(), FOR_RUNS, ceiling, &host_variable)?;
@@ -427,6 +451,9 @@ pub(crate) fn ready_again(entry: &Entry, registry: &Registry, ceiling: &Ceiling,
     if entry.component.is_some() {
         check_component(&plan, spec, ceiling)?;
         engine.check_component(&plan, &entry.note.info)?;
+        if paths_are_here {
+            wasmrt_host::check_directories(plan.preopens(), HostRoot::Refuse)?;
+        }
     }
     let code = entry.code.try_clone().map_err(|source| Error::io("cannot hold on to the artifact", source))?;
     Ok(Ready {

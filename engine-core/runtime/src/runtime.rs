@@ -170,27 +170,40 @@ impl Runtime {
         spec: &RunSpec,
         attention: &mut Attention<'_>,
     ) -> Result<(Ready, Option<ArtifactCache>)> {
-        self.prepare_below(&self.config.ceiling, module, spec, attention)
+        let cache = self.usable_cache(attention.observer);
+        let preparer = Preparer::for_run(&self.registry, &self.config.ceiling, cache.as_ref());
+        let ready = self.prepare_by(&preparer, module, spec, attention)?;
+        Ok((ready, cache))
     }
 
-    /// As [`prepare`](Self::prepare), under this ceiling.
-    pub(crate) fn prepare_below(
+    /// As [`prepare`](Self::prepare), under this ceiling, for a guest that finds other files than this process does.
+    pub(crate) fn prepare_for_container(
         &self,
         ceiling: &Ceiling,
         module: &[u8],
         spec: &RunSpec,
         attention: &mut Attention<'_>,
-    ) -> Result<(Ready, Option<ArtifactCache>)> {
+    ) -> Result<Ready> {
         let cache = self.usable_cache(attention.observer);
-        if let Some(cache) = &cache {
+        let preparer = Preparer::for_run(&self.registry, ceiling, cache.as_ref()).for_container();
+        self.prepare_by(&preparer, module, spec, attention)
+    }
+
+    fn prepare_by(
+        &self,
+        preparer: &Preparer<'_>,
+        module: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<Ready> {
+        if let Some(cache) = preparer.cache {
             self.registry.learn(cache);
         }
-        let preparer = Preparer::for_run(&self.registry, ceiling, cache.as_ref());
         let ready = preparer.prepare(module, spec, attention)?;
-        if let Some(cache) = &cache {
+        if let Some(cache) = preparer.cache {
             self.registry.tell(cache);
         }
-        Ok((ready, cache))
+        Ok(ready)
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wasmrt_guard::Meters;
-use wasmrt_host::{Counters, Resources};
+use wasmrt_host::{Counters, HostRoot, Resources};
 use wasmrt_model::backend::{Code, ImportedFunction, WasmEngine};
 use wasmrt_model::component::{ComponentOptions, ComponentResources, UsageCounter};
 use wasmrt_model::limits::call_depth;
@@ -40,6 +40,8 @@ pub(crate) struct GuestJob {
     code: OwnedCode,
     code_bytes: u64,
     work: Work,
+    /// Whether the root of the file system that it finds may be its own: a container's may.
+    pub(crate) host_root: HostRoot,
 }
 
 /// What kind of guest it is, with what its kind needs.
@@ -58,7 +60,7 @@ impl GuestJob {
             None => Work::Module { imports: wasmrt_host::link(&info)?, call: guest::entry_call(plan.entry(), &info)? },
         };
         let (code, code_bytes) = owned_code(code)?;
-        Ok(Self { engine, tier, plan, info, meters, code, code_bytes, work })
+        Ok(Self { engine, tier, plan, info, meters, code, code_bytes, work, host_root: HostRoot::Refuse })
     }
 
     /// What bounds its process, but for what depends on who makes it.
@@ -124,6 +126,7 @@ impl GuestJob {
                     Err(error) => return Report::failed(&error),
                 };
                 resources.counters = Box::new(counters);
+                resources.host_root = self.host_root;
                 let work = GuestWork {
                     engine: self.engine.as_ref(),
                     code,
@@ -139,6 +142,9 @@ impl GuestJob {
                 guest::run(work, call)
             }
             Work::Component(options) => {
+                if let Err(error) = wasmrt_host::check_directories(self.plan.preopens(), self.host_root) {
+                    return Report::failed(&error);
+                }
                 let mut resources = ComponentResources::new(Arc::new(counters));
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;

@@ -133,7 +133,7 @@ impl Supervisor<'_> {
         let cancel = Some(job.socket.as_fd());
         let again = self.wanted(job, spec).and_then(|wanted| self.kept.get(wanted));
         let again =
-            again.map(|entry| ready_again(entry, self.runtime.registry(), &self.runtime.config().ceiling, spec));
+            again.map(|entry| ready_again(entry, self.runtime.registry(), &self.runtime.config().ceiling, spec, true));
         if let Some(Ok(ready)) = again {
             let mut attention = Attention { observer: events, forward_signals: false, cancel, group };
             return run::run(ready, piped, &mut attention);
@@ -173,12 +173,12 @@ impl Site for ErrandSite<'_> {
         let Supervisor { runtime, kept, .. } = self.supervisor;
         let wanted = Wanted::of(ModuleName::of(module), spec, ceiling);
         let again = wanted.and_then(|wanted| kept.get(wanted));
-        if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec)) {
+        if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec, false)) {
             return Contained::new(ready);
         }
         let cancel = Some(self.job.socket.as_fd());
         let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel, group: None };
-        let (ready, _) = runtime.prepare_below(ceiling, module, spec, &mut attention)?;
+        let ready = runtime.prepare_for_container(ceiling, module, spec, &mut attention)?;
         self.supervisor.tell(wanted, &ready);
         Contained::new(ready)
     }
