@@ -2,7 +2,7 @@
 
 use crate::errand::NewProcess;
 use crate::signal;
-use crate::stdio::{Held, Named};
+use crate::stdio::{Held, Named, Streams};
 use crate::terminal::Terminal;
 use containerd_shim::protos::api::Status;
 use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
@@ -48,6 +48,7 @@ pub(crate) struct Running {
     guest: bool,
     /// Told when the guest's time begins.
     begin: OwnedFd,
+    io: Arc<Mutex<ProcessIo>>,
     /// The signal by which we ended a guest.
     ended_by: Arc<AtomicI32>,
     exit: watch::Receiver<Option<Exit>>,
@@ -62,23 +63,24 @@ pub(crate) struct Process {
     pub(crate) paused: bool,
     pub(crate) io: Arc<Mutex<ProcessIo>>,
     /// What it was added with, until it is started.
-    pub(crate) added: Option<Box<OciProcess>>,
+    pub(crate) added: Option<Added>,
     sender: Option<watch::Sender<Option<Exit>>>,
     exit: watch::Receiver<Option<Exit>>,
+}
+
+/// A process that was added to a container, and not started yet.
+#[derive(Debug)]
+pub(crate) struct Added {
+    pub(crate) process: Box<OciProcess>,
+    pub(crate) streams: Streams,
 }
 
 /// Where a process belongs that is being made.
 #[derive(Debug)]
 pub(crate) struct Place {
-    named: Named,
+    pub(crate) named: Named,
     io: Arc<Mutex<ProcessIo>>,
     sender: watch::Sender<Option<Exit>>,
-}
-
-impl Place {
-    pub(crate) fn named(&self) -> &Named {
-        &self.named
-    }
 }
 
 /// Our ends of a process's streams.
@@ -149,7 +151,7 @@ impl Running {
         let ended_by = Arc::new(AtomicI32::new(0));
         let exit = sender.subscribe();
         let running =
-            Self { pid: made.pid, pidfd, guest: made.custody.is_some(), begin, ended_by: Arc::clone(&ended_by), exit };
+            Self { pid: made.pid, pidfd, guest: made.custody.is_some(), begin, io: Arc::clone(&io), ended_by: Arc::clone(&ended_by), exit };
         let watching = move || {
             let (status, text) = match made.custody {
                 Some(custody) => end_of_guest(custody, made.pid, &begins, &ended_by),
@@ -169,8 +171,9 @@ impl Running {
         Ok(running)
     }
 
-    /// The guest's time begins.
+    /// The process begins: a guest's time, and that its input ends when whoever writes to it is gone.
     pub(crate) fn begin(&self) {
+        self.io.lock().unwrap_or_else(PoisonError::into_inner).held.stdin = None;
         // A counter that is full has begun.
         let _ = rustix::io::write(&self.begin, &1u64.to_ne_bytes());
     }

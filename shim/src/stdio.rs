@@ -1,7 +1,8 @@
 //! The standard streams of a process: what containerd names, opened for the process, and held open for as long as it lives.
 //!
-//! containerd names FIFOs, and reads and writes their other ends. While both ends of one are held here, neither side sees an end or a broken pipe
-//! because the other one is started again; the end comes when the process does, or when the input is closed.
+//! containerd names FIFOs, and reads and writes their other ends. While both ends of an output are held here, neither side sees an end or a broken
+//! pipe because the other one is started again; the end comes when the process does. An input is held until the process begins, because whoever
+//! writes to it may not be there before; from then on its end is the process's end of input.
 
 use rustix::fs::{FileType, Mode, OFlags};
 use std::fs::{File, OpenOptions};
@@ -24,10 +25,17 @@ pub(crate) struct Named {
 /// The process's ends: standard input, output and error.
 pub(crate) type ProcessEnds = [OwnedFd; 3];
 
+/// Both sides' ends; the process's only when it has no terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    pub(crate) ends: Option<ProcessEnds>,
+    pub(crate) held: Held,
+}
+
 /// Our ends.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// What keeps the input from ending.
+    /// What keeps the input from ending before the process begins.
     pub(crate) stdin: Option<OwnedFd>,
     /// Where what we say of the process's end goes.
     pub(crate) stderr: Option<File>,
@@ -48,7 +56,10 @@ impl Held {
 ///
 /// # Errors
 /// The system's, naming the stream.
-pub(crate) fn open(named: &Named, container: &str, namespace: &str) -> Result<(ProcessEnds, Held)> {
+pub(crate) fn open(named: &Named, container: &str, namespace: &str) -> Result<Streams> {
+    if named.terminal {
+        return Ok(Streams::default());
+    }
     let mut held = Held::default();
     let stdin = if named.stdin.is_empty() {
         null().map_err(|source| failed("stdin", source))?
@@ -66,7 +77,7 @@ pub(crate) fn open(named: &Named, container: &str, namespace: &str) -> Result<(P
         open_output("stderr", &named.stderr, (container, namespace), &mut held)?
     };
     held.stderr = Some(File::from(stderr.try_clone().map_err(|source| failed("stderr", source))?));
-    Ok(([stdin, stdout, stderr], held))
+    Ok(Streams { ends: Some([stdin, stdout, stderr]), held })
 }
 
 fn open_output(name: &'static str, place: &str, (container, namespace): (&str, &str), held: &mut Held) -> Result<OwnedFd> {

@@ -7,9 +7,9 @@ use crate::events::Events;
 use crate::failure::{not_found, precondition, status};
 use crate::oom::{self, OomWatch};
 use crate::options::RuntimeOptions;
-use crate::process::{Exit, Place, Process, Running};
+use crate::process::{Added, Exit, Place, Process, Running};
 use crate::stats;
-use crate::stdio::{self, Held, Named};
+use crate::stdio::{self, Named, Streams};
 use async_trait::async_trait;
 use containerd_shim::protos::api;
 use containerd_shim::protos::events::task as events;
@@ -64,23 +64,28 @@ impl TaskService {
         self.with(id, |container| work(container.process_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?))
     }
 
+    fn open(&self, named: &Named, id: &str) -> Result<Streams> {
+        stdio::open(named, id, &self.setup.namespace)
+    }
+
     fn on_disk(&self, id: &str) -> TtrpcResult<OnDisk> {
         self.with(id, |container| Ok(OnDisk { bundle: container.bundle.clone(), id: id.to_owned() }))
     }
 
     /// Has a process made in a fork of the zygote, and takes it over.
-    async fn make(&self, order: Order, place: Place, start: Started) -> Result<(Running, Option<Arc<OomWatch>>)> {
+    async fn make(
+        &self,
+        order: Order,
+        place: Place,
+        streams: Streams,
+        start: Started,
+    ) -> Result<(Running, Option<Arc<OomWatch>>)> {
         let service = self.clone();
         blocking(move || {
             let embedder = service.setup.embedder.as_ref();
             let embedder = embedder.ok_or_else(|| Error::new(ErrorKind::Internal, "this shim has no zygote"))?;
-            let (streams, held) = if order.terminal {
-                (None, Held::default())
-            } else {
-                let (streams, held) = stdio::open(place.named(), &order.container, &service.setup.namespace)?;
-                (Some(streams), held)
-            };
-            let parcel = order.parcel(streams)?;
+            let Streams { ends, held } = streams;
+            let parcel = order.parcel(ends)?;
             let made = embedder.errand(&parcel, NewProcess::read)?;
             drop(parcel);
             let oom = if start == Started::Created { OomWatch::of(made.pid).map(Arc::new) } else { None };
@@ -215,9 +220,11 @@ impl Task for TaskService {
             kind: Kind::Init { mounts: mounts.collect(), systemd },
         };
         let mut process = Process::new(named);
-        let made = match process.place() {
-            Some(place) => self.make(order, place, Started::Created).await,
-            None => Err(Error::new(ErrorKind::Internal, "a new process has no place")),
+        let place = process.place().ok_or_else(|| Error::new(ErrorKind::Internal, "a new process has no place"));
+        let streams = place.and_then(|place| Ok((self.open(&place.named, &request.id)?, place)));
+        let made = match streams {
+            Ok((streams, place)) => self.make(order, place, streams, Started::Created).await,
+            Err(error) => Err(error),
         };
         let (running, oom) = match made {
             Ok(made) => made,
@@ -351,17 +358,19 @@ impl Task for TaskService {
         let process: OciProcess = serde_json::from_slice(spec).map_err(|source| {
             status(&Error::new(ErrorKind::InvalidInput, "this is no process to be executed").with_source(source))
         })?;
+        let named = Named {
+            terminal: request.terminal,
+            stdin: request.stdin.clone(),
+            stdout: request.stdout.clone(),
+            stderr: request.stderr.clone(),
+        };
+        let streams = self.open(&named, &request.id).map_err(|error| status(&error))?;
         self.with(&request.id, |container| {
             if container.processes.contains_key(&request.exec_id) {
                 return Err(precondition(format!("process {} exists already", request.exec_id)));
             }
-            let mut added = Process::new(Named {
-                terminal: request.terminal,
-                stdin: request.stdin.clone(),
-                stdout: request.stdout.clone(),
-                stderr: request.stderr.clone(),
-            });
-            added.added = Some(Box::new(process));
+            let mut added = Process::new(named);
+            added.added = Some(Added { process: Box::new(process), streams });
             container.processes.insert(request.exec_id.clone(), added);
             Ok(())
         })?;
@@ -460,7 +469,7 @@ impl TaskService {
     }
 
     async fn start_exec(&self, id: &str, exec: &str, on_disk: OnDisk) -> TtrpcResult<u32> {
-        let (terminal, place, process) = self.with_process(id, exec, |process| {
+        let (terminal, place, Added { process, streams }) = self.with_process(id, exec, |process| {
             let added = process.added.take().zip(process.place());
             let (added, place) = added.ok_or_else(|| precondition(format!("process {exec} was started before")))?;
             Ok((process.named.terminal, place, added))
@@ -478,7 +487,7 @@ impl TaskService {
             terminal,
             kind: Kind::Exec { process, file: file.clone(), init },
         };
-        let made = self.make(order, place, Started::Exec(exec.to_owned())).await;
+        let made = self.make(order, place, streams, Started::Exec(exec.to_owned())).await;
         let _ = std::fs::remove_file(file);
         let (running, _) = made.map_err(|error| status(&error))?;
         running.begin();
