@@ -2,11 +2,17 @@
 
 use crate::failure::with_causes;
 use containerd_shim::protos::protobuf::well_known_types::any::Any;
-use libcgroups::common::{AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
+use libcgroups::common::{
+    AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, FreezerState, create_cgroup_manager,
+};
 use libcontainer::utils::get_cgroup_path;
 use oci_spec::runtime::{LinuxResources, Spec};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use wasmrt_model::{Error, ErrorKind, Result};
+
+/// How long processes may take to end that were killed.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where a container's control group is, and who keeps it.
 #[derive(Debug, Clone)]
@@ -38,6 +44,26 @@ impl Cgroup {
         Ok(pids.into_iter().map(libcgroups_pid).collect())
     }
 
+    /// Ends all processes in it, and removes it. One that is not there is no error.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let until = Instant::now() + ENDED_WITHIN;
+        // What is frozen does not end.
+        let manager = self.manager()?;
+        let _ = manager.freeze(FreezerState::Thawed);
+        loop {
+            // Without the group there are no processes in it.
+            let left = self.processes().unwrap_or_default();
+            if left.is_empty() || Instant::now() > until {
+                break;
+            }
+            for pid in left {
+                crate::signal::send_unnamed(pid, libc::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        manager.remove().map_err(|error| with_causes("cannot remove the container's control group", &error))
+    }
+
     /// Changes limits while the container runs. What is not named stays.
     pub(crate) fn update(&self, resources: &Any) -> Result<()> {
         let resources: LinuxResources = serde_json::from_slice(&resources.value).map_err(|source| {
@@ -56,4 +82,10 @@ impl Cgroup {
 
 fn libcgroups_pid(pid: impl Into<i32>) -> i32 {
     pid.into()
+}
+
+/// Whether a path is one of systemd's: `slice:prefix:name`.
+pub(crate) fn is_systemd_path(spec: &Spec) -> bool {
+    let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    path.and_then(|path| path.to_str()).is_some_and(|path| path.matches(':').count() == 2 && !path.starts_with('/'))
 }

@@ -1,11 +1,12 @@
 //! A container from the shim's side: its bundle, its control group, its processes.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, is_systemd_path};
 use crate::errand::{ROOTFS, unmount};
 use crate::failure::with_causes;
 use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
+use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,7 +25,8 @@ pub(crate) struct Container {
     pub(crate) bundle: PathBuf,
     pub(crate) cgroup: Cgroup,
     pub(crate) processes: BTreeMap<String, Process>,
-    pub(crate) oom: Option<Arc<OomWatch>>,
+    /// Tells of the kernel's ending its processes, for as long as it is here.
+    pub(crate) _oom: Option<Arc<OomWatch>>,
 }
 
 /// What libcontainer keeps of a container, in its bundle.
@@ -70,32 +72,35 @@ impl OnDisk {
         self.load()?.resume().map_err(|error| with_causes("cannot resume the container", &error))
     }
 
-    /// Ends what is left of it, and removes everything: processes, control group, state, mounts. Nothing is left to be removed afterwards, whatever
-    /// could not be.
+    /// Ends what is left of it, and removes everything: processes, control group, state, mounts. It may be half made, or half removed.
+    ///
+    /// # Errors
+    /// What could not be removed; everything else is, also then.
     pub(crate) fn remove(&self) -> Result<()> {
-        let removed = if self.directory().exists() {
-            self.load().and_then(|mut kept| {
+        let kept = self.directory().exists().then(|| self.load());
+        let mut removed = match kept {
+            Some(Ok(mut kept)) => {
                 kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error))
-            })
-        } else {
-            Ok(())
+            }
+            // What cannot be read was not written to its end.
+            Some(Err(_)) | None => Ok(()),
         };
+        if let Ok(spec) = Spec::load(self.bundle.join("config.json")) {
+            let emptied = Cgroup::of(&spec, &self.id, is_systemd_path(&spec)).remove();
+            removed = removed.and(emptied);
+        }
+        if let Err(source) = std::fs::remove_dir_all(self.directory())
+            && source.kind() != std::io::ErrorKind::NotFound
+        {
+            removed = removed.and(Err(Error::io("cannot remove what was kept of the container", source)));
+        }
         unmount(&self.bundle.join(ROOTFS));
         removed
     }
 }
 
 impl Container {
-    pub(crate) fn process(&self, exec: &str) -> Option<&Process> {
-        self.processes.get(exec)
-    }
-
     pub(crate) fn process_mut(&mut self, exec: &str) -> Option<&mut Process> {
         self.processes.get_mut(exec)
-    }
-
-    /// Whether any process of it lives.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.processes.values().any(|process| process.running.is_some() && process.exit().is_none())
     }
 }

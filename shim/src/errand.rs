@@ -5,7 +5,7 @@
 //! nothing comes of it.
 
 use crate::failure::with_causes;
-use crate::oci::{Annotations, Config, ProgramKind, Request, Rootfs, Translated, Variables, translate};
+use crate::oci::{Annotations, Config, DEFAULT_PATH, ProgramKind, Request, Rootfs, Translated, Variables, translate};
 use crate::stdio::ProcessEnds;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -158,14 +158,18 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
         Kind::Init { .. } => Rootfs::of_bundle(&order.bundle, &spec)?,
         Kind::Exec { init, .. } => Rootfs::of_running(&PathBuf::from(format!("/proc/{init}/root")), &spec)?,
     };
-    let annotations = Annotations::read(spec.annotations().as_ref())?;
     let variables = Variables::read(process.env().as_deref().unwrap_or_default())?;
     let name = process.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
-    let must_be_wasm = annotations.must_be_wasm.as_deref().filter(|_| matches!(order.kind, Kind::Init { .. }));
-    let program = rootfs.find_program(name, &variables, process.cwd(), must_be_wasm)?;
+    let must_be_wasm = match order.kind {
+        Kind::Init { .. } => Annotations::must_be_wasm(spec.annotations().as_ref()),
+        Kind::Exec { .. } => None,
+    };
+    let program = rootfs.find_program(name, &variables, process.cwd(), must_be_wasm.as_deref())?;
     let guest = match program.kind {
         ProgramKind::Linux => None,
         ProgramKind::Wasm => {
+            // Those of a pod reach its sidecars, too, which have nothing to do with them.
+            let annotations = Annotations::read(spec.annotations().as_ref())?;
             let request = Request {
                 spec: &spec,
                 process,
@@ -175,11 +179,19 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
                 engine: order.engine,
                 config: &config,
             };
-            let Translated { spec: run, ceiling, .. } = translate(request)?;
-            Some(site.contain(&read(program.file)?, &run, &ceiling)?)
+            let Translated { spec: run, ceiling, enable_wasi, .. } = translate(request)?;
+            let (contained, custody) = site.contain(&read(program.file)?, &run, &ceiling)?;
+            if !enable_wasi && contained.imports_wasi() {
+                return Err(Error::new(ErrorKind::Denied, "the module imports WASI, and the config has enable_wasi = false")
+                    .with_hint("set enable_wasi, or build the module without WASI"));
+            }
+            Some((contained, custody))
         }
     };
     let (contained, custody) = guest.map_or((None, None), |(contained, custody)| (Some(contained), Some(custody)));
+    if let Kind::Init { .. } = order.kind {
+        rootfs.make_directory(process.cwd())?;
+    }
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, contained, streams, console.as_ref())?;
     let terminal = console.map(|console| console.receive()).transpose()?;
@@ -206,7 +218,7 @@ fn build(order: &Order, guest: Option<Contained>, streams: Option<ProcessEnds>, 
         .with_console_socket(console.map(Console::path));
     builder = match guest {
         Some(guest) => builder.with_executor(GuestExecutor(Rc::new(guest))),
-        None => builder.with_executor(default::DefaultExecutor {}),
+        None => builder.with_executor(ProgramExecutor),
     };
     if let Some([stdin, stdout, stderr]) = streams {
         builder = builder.with_stdin(stdin).with_stdout(stdout).with_stderr(stderr);
@@ -247,6 +259,32 @@ impl Executor for GuestExecutor {
     /// A guest's environment is the guest's: this process has none.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
         Ok(())
+    }
+}
+
+/// Becomes a program of the kernel's. Where nobody says where programs are, they are where they usually are.
+#[derive(Clone)]
+struct ProgramExecutor;
+
+impl Executor for ProgramExecutor {
+    fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
+        default::get_executor().exec(spec)
+    }
+
+    fn validate(&self, spec: &Spec) -> Result<(), ExecutorValidationError> {
+        let mut spec = spec.clone();
+        if let Some(process) = spec.process_mut() {
+            let mut variables = process.env().clone().unwrap_or_default();
+            if !variables.iter().any(|variable| variable.starts_with("PATH=")) {
+                variables.push(format!("PATH={DEFAULT_PATH}"));
+                process.set_env(Some(variables));
+            }
+        }
+        default::get_executor().validate(&spec)
+    }
+
+    fn setup_envs(&self, envs: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+        default::get_executor().setup_envs(envs)
     }
 }
 

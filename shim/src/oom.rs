@@ -5,6 +5,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::inotify;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,15 +19,13 @@ pub(crate) struct OomWatch {
     changes: OwnedFd,
     source: Source,
     told: Mutex<u64>,
-    /// What a version 1 group reports to, for as long as it shall.
-    _held: Option<fs::File>,
 }
 
 #[derive(Debug)]
 enum Source {
-    /// The descriptor counts.
-    Counter,
-    /// A file counts.
+    /// Of a version 1 group, which reports its own end as well.
+    Control(fs::File),
+    /// Of a version 2 group.
     Events(PathBuf),
 }
 
@@ -56,27 +55,30 @@ impl OomWatch {
         let control = fs::File::open(group.join("memory.oom_control"))?;
         let line = format!("{} {}", changes.as_raw_fd(), control.as_raw_fd());
         fs::OpenOptions::new().write(true).open(group.join("cgroup.event_control"))?.write_all(line.as_bytes())?;
-        Ok(Self { changes, source: Source::Counter, told: Mutex::default(), _held: Some(control) })
+        Ok(Self { changes, source: Source::Control(control), told: Mutex::default() })
     }
 
     fn version_2(events: PathBuf) -> std::io::Result<Self> {
         let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         inotify::add_watch(&changes, &events, inotify::WatchFlags::MODIFY)?;
-        Ok(Self { changes, source: Source::Events(events), told: Mutex::default(), _held: None })
+        Ok(Self { changes, source: Source::Events(events), told: Mutex::default() })
     }
 
     /// Calls `tell` once for each process that was ended since it was looked at last.
     pub(crate) fn look(&self, mut tell: impl FnMut()) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = [0; 4096];
-        let count = rustix::io::read(&self.changes, &mut buffer).unwrap_or(0);
-        let seen = match &self.source {
-            Source::Counter => {
-                let number = buffer.first_chunk().filter(|_| count == 8);
-                told.saturating_add(number.map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+        // What it says is only that there is something to look at.
+        let _ = rustix::io::read(&self.changes, &mut buffer);
+        let text = match &self.source {
+            Source::Control(control) => {
+                let count = control.read_at(&mut buffer, 0).unwrap_or(0);
+                String::from_utf8_lossy(buffer.get(..count).unwrap_or_default()).into_owned()
             }
-            Source::Events(path) => ended_in(&fs::read_to_string(path).unwrap_or_default()).unwrap_or(*told),
+            Source::Events(path) => fs::read_to_string(path).unwrap_or_default(),
         };
+        // A group that is gone has ended nobody since.
+        let seen = ended_in(&text).unwrap_or(*told);
         if seen > *told {
             *told = seen;
             tell();
@@ -116,6 +118,7 @@ mod tests {
     #[test]
     fn what_was_ended_is_counted() {
         assert_eq!(ended_in("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n"), Some(2));
+        assert_eq!(ended_in("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), Some(1));
         assert_eq!(ended_in("low 0\n"), None);
     }
 }

@@ -6,9 +6,10 @@ use crate::oci::{self, Config};
 use crate::options::RuntimeOptions;
 use crate::task::{Setup, TaskService};
 use async_trait::async_trait;
-use containerd_shim::protos::api::DeleteResponse;
+use containerd_shim::protos::api::{self, DeleteResponse};
 use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
 use containerd_shim::protos::shim::oci::Options as RuncOptions;
+use containerd_shim::protos::shim_async::{Client, TaskClient};
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{Config as ShimConfig, Error as ShimError, ExitSignal, Flags, Shim, StartOpts};
 use oci_spec::runtime::Spec;
@@ -19,7 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::{Embedder, EmbedderConfig};
 
@@ -31,6 +32,9 @@ const CONFIG_VARIABLE: &str = "WASMRT_SHIM_CONFIG";
 
 /// A process that was killed this way was killed by us.
 const KILLED: u32 = 137;
+
+/// How long a shim may take to let go of a container.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is made before there are threads.
 static SETUP: OnceLock<Setup> = OnceLock::new();
@@ -107,6 +111,7 @@ impl Shim for Service {
         let bundle = std::env::current_dir().map_err(|error| ShimError::Other(error.to_string()))?;
         let on_disk = OnDisk { bundle, id: self.id.clone() };
         let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
+        end_shim(&on_disk).await;
         on_disk.remove().map_err(|error| ShimError::Other(error.to_string()))?;
         let mut response = DeleteResponse::new();
         response.set_exit_status(exit.status);
@@ -126,6 +131,23 @@ impl Shim for Service {
     async fn create_task_service(&self, publisher: RemotePublisher) -> TaskService {
         let setup = SETUP.get().cloned().unwrap_or_default();
         TaskService::new(setup, publisher, Arc::clone(&self.exit))
+    }
+}
+
+/// A shim that lives still lets go of the container; one that has no others ends. Of one that is dead, the socket is removed.
+async fn end_shim(on_disk: &OnDisk) {
+    let Ok(address) = std::fs::read_to_string(on_disk.bundle.join("address")) else { return };
+    let socket = address.strip_prefix("unix://").unwrap_or(&address).to_owned();
+    let let_go = async {
+        let client = Client::connect(&address).await.ok()?;
+        let request = api::ShutdownRequest { id: on_disk.id.clone(), now: true, ..api::ShutdownRequest::default() };
+        let context = containerd_shim::Context::default();
+        TaskClient::new(client).shutdown(context, &request).await.ok()
+    };
+    let heard = tokio::time::timeout(ENDED_WITHIN, let_go).await.ok().flatten();
+    if heard.is_none() && UnixStream::connect(&socket).is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+        // Somebody may have removed it meanwhile.
+        let _ = std::fs::remove_file(socket);
     }
 }
 

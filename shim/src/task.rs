@@ -1,6 +1,6 @@
 //! containerd's task API.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, is_systemd_path};
 use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{Kind, NewProcess, Order, RootfsMount};
 use crate::events::Events;
@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::RwLock;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::Embedder;
 
@@ -40,6 +41,8 @@ pub(crate) struct Setup {
 pub(crate) struct TaskService {
     setup: Setup,
     containers: Arc<Mutex<BTreeMap<String, Container>>>,
+    /// Held while a container is made: who ends the shim waits for it.
+    making: Arc<RwLock<()>>,
     events: Events,
     exit: Arc<ExitSignal>,
 }
@@ -47,7 +50,7 @@ pub(crate) struct TaskService {
 impl TaskService {
     pub(crate) fn new(setup: Setup, publisher: RemotePublisher, exit: Arc<ExitSignal>) -> Self {
         let events = Events::new(publisher, setup.namespace.clone());
-        Self { setup, containers: Arc::default(), events, exit }
+        Self { setup, containers: Arc::default(), making: Arc::default(), events, exit }
     }
 
     fn containers(&self) -> MutexGuard<'_, BTreeMap<String, Container>> {
@@ -183,6 +186,7 @@ impl Task for TaskService {
     }
 
     async fn create(&self, _: &TtrpcContext, request: api::CreateTaskRequest) -> TtrpcResult<api::CreateTaskResponse> {
+        let _making = self.making.read().await;
         if !request.checkpoint.is_empty() {
             return Err(status(&Error::new(ErrorKind::Unsupported, "containers cannot be restored from checkpoints")));
         }
@@ -241,7 +245,7 @@ impl Task for TaskService {
         process.running = Some(running);
         let pid = process.pid();
         let processes = BTreeMap::from([(INIT.to_owned(), process)]);
-        self.containers().insert(request.id.clone(), Container { bundle, cgroup, processes, oom });
+        self.containers().insert(request.id.clone(), Container { bundle, cgroup, processes, _oom: oom });
         self.events.publish(events::TaskCreate {
             container_id: request.id.clone(),
             bundle: request.bundle.clone(),
@@ -439,7 +443,15 @@ impl Task for TaskService {
     }
 
     async fn shutdown(&self, _: &TtrpcContext, request: api::ShutdownRequest) -> TtrpcResult<api::Empty> {
-        if request.now || self.containers().is_empty() {
+        if request.now {
+            // Nobody but our own clean-up wants it so: this container is to go, however far it is.
+            let _made = self.making.write().await;
+            if let Ok(on_disk) = self.on_disk(&request.id) {
+                blocking(move || on_disk.remove()).await.map_err(|error| status(&error))?;
+                self.containers().remove(&request.id);
+            }
+        }
+        if self.containers().is_empty() {
             self.exit.signal();
         }
         Ok(api::Empty::default())
@@ -517,9 +529,4 @@ impl TaskService {
         }
         Ok(())
     }
-}
-
-fn is_systemd_path(spec: &Spec) -> bool {
-    let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
-    path.and_then(|path| path.to_str()).is_some_and(|path| path.matches(':').count() == 2 && !path.starts_with('/'))
 }

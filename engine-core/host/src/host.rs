@@ -2,6 +2,7 @@
 //!
 //! Decides for each function who does it: the streams, the clocks, the quotas, the preopened files, or the inner context. Holds no engine.
 
+use crate::kernel_files::KernelFiles;
 use crate::clock::{Clocks, Id};
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::{Answer, Errno, Stop};
@@ -68,6 +69,7 @@ pub struct Host {
     pub(crate) room: Room,
     pub(crate) scratch: Scratch,
     refusals: Refusals,
+    pub(crate) kernel_files: KernelFiles,
 }
 
 impl fmt::Debug for Host {
@@ -96,7 +98,9 @@ impl Host {
             env.push((LISTEN_FDS.to_owned(), resources.listeners.len().to_string()));
         }
         let mut builder = Preview1Builder::new(plan.args(), &env, inline);
-        let Preopens { shown, directories } = preopens::open(plan.preopens(), resources.host_root, &mut builder)?;
+        let kernel_files = if plan.preopens().is_empty() { KernelFiles::default() } else { KernelFiles::find()? };
+        let Preopens { shown, directories } =
+            preopens::open(plan.preopens(), resources.host_root, &kernel_files, &mut builder)?;
         let limits = plan.limits();
         let mut descriptors = Descriptors::new(limits.open_files);
         let mut numbers = Numbers::default();
@@ -153,6 +157,7 @@ impl Host {
             room: Room::default(),
             scratch: Scratch::default(),
             refusals: Refusals::default(),
+            kernel_files,
         })
     }
 

@@ -12,6 +12,7 @@ mod errno;
 mod file_preopens;
 mod files;
 mod host;
+mod kernel_files;
 mod link;
 mod listing;
 mod memory;
@@ -30,6 +31,7 @@ mod wait;
 
 pub use host::Host;
 pub use link::link;
+pub use kernel_files::KernelFiles;
 pub use preopens::check_directories;
 pub use random::FixedRandom;
 pub use refusals::{Refusals, quoted};

@@ -4,6 +4,7 @@
 
 use crate::file_preopens::{FileDirectory, PreopenedFile};
 use crate::preview1::Preview1Builder;
+use crate::kernel_files::KernelFiles;
 use crate::resources::HostRoot;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -43,11 +44,17 @@ struct Hidden<'a> {
 /// # Errors
 /// `NotFound`, `PermissionDenied` and others of the system, naming both paths; `InvalidInput` for what is neither a file nor a
 /// directory, for the host's root, and for a file whose guest directory another preopen occupies.
-pub(crate) fn open(preopens: &[Preopen], host_root: HostRoot, builder: &mut Preview1Builder) -> Result<Preopens> {
+pub(crate) fn open(
+    preopens: &[Preopen],
+    host_root: HostRoot,
+    kernel_files: &KernelFiles,
+    builder: &mut Preview1Builder,
+) -> Result<Preopens> {
     let mut opened = Preopens::default();
     let mut hidden: Vec<Hidden<'_>> = Vec::new();
     for preopen in preopens {
         let metadata = fs::metadata(&preopen.host).map_err(|error| failed(preopen, error))?;
+        refuse_kernel_files(preopen, &metadata, kernel_files)?;
         if metadata.is_dir() {
             check_root(preopen, &metadata, host_root)?;
             builder.preopen(&preopen.host, &preopen.guest, preopen.access).map_err(|error| failed(preopen, error))?;
@@ -79,9 +86,10 @@ pub(crate) fn open(preopens: &[Preopen], host_root: HostRoot, builder: &mut Prev
 ///
 /// # Errors
 /// As when they are opened for a module; `Unsupported` for files.
-pub fn check_directories(preopens: &[Preopen], host_root: HostRoot) -> Result<()> {
+pub fn check_directories(preopens: &[Preopen], host_root: HostRoot, kernel_files: &KernelFiles) -> Result<()> {
     for preopen in preopens {
         let metadata = fs::metadata(&preopen.host).map_err(|error| failed(preopen, error))?;
+        refuse_kernel_files(preopen, &metadata, kernel_files)?;
         if metadata.is_dir() {
             check_root(preopen, &metadata, host_root)?;
         } else if metadata.is_file() {
@@ -173,6 +181,14 @@ fn check_root(preopen: &Preopen, metadata: &fs::Metadata, host_root: HostRoot) -
     if (root.dev(), root.ino()) == (metadata.dev(), metadata.ino()) {
         return Err(refused(preopen, "it is the root directory of the host")
             .with_hint("preopen the directories that the guest needs"));
+    }
+    Ok(())
+}
+
+fn refuse_kernel_files(preopen: &Preopen, metadata: &fs::Metadata, kernel_files: &KernelFiles) -> Result<()> {
+    if kernel_files.hold(metadata.dev()) {
+        return Err(refused(preopen, "it is in a file system of the kernel's")
+            .with_hint("what a guest is to know of the machine can be given to it as a file, on stdin or in its environment"));
     }
     Ok(())
 }

@@ -81,6 +81,8 @@ pub struct ComponentResources {
     pub listeners: Vec<Listener>,
     /// Certificates, in DER, of those by whom servers of outgoing https requests are vouched for.
     pub trust: Vec<Vec<u8>>,
+    /// The devices of file systems that are the kernel's. Nothing on them is granted, wherever they are mounted.
+    pub kernel_devices: Vec<u64>,
     /// Where usage is counted.
     pub usage: Arc<dyn UsageCounter>,
 }
@@ -89,7 +91,16 @@ impl ComponentResources {
     /// No streams.
     #[must_use]
     pub fn new(usage: Arc<dyn UsageCounter>) -> Self {
-        Self { stdin: None, stdout: None, stderr: None, broker: None, listeners: Vec::new(), trust: Vec::new(), usage }
+        Self {
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            broker: None,
+            listeners: Vec::new(),
+            trust: Vec::new(),
+            kernel_devices: Vec::new(),
+            usage,
+        }
     }
 }
 

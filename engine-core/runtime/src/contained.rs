@@ -108,6 +108,13 @@ impl Contained {
         Ok((contained, Custody { terms, report, counters: passable }))
     }
 
+    /// Whether the guest wants anything of WASI, or of what is offered beside it.
+    #[must_use]
+    pub fn imports_wasi(&self) -> bool {
+        let info = &self.job.info;
+        !info.imports.is_empty() || info.component.as_ref().is_some_and(|component| !component.imports.is_empty())
+    }
+
     /// Becomes the guest's process, with the standard streams, files, network and rights that this process has, and ends with the guest.
     pub fn enter(&self) -> ! {
         worker::report_and_exit(&self.report, || {

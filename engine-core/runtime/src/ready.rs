@@ -8,6 +8,7 @@ use crate::compile::{Attention, CompileJob, CompilePlace, compile};
 use crate::kept::Entry;
 use crate::observer::Note;
 use crate::registry::Registry;
+use crate::run::job::kernel_devices;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::sync::Arc;
@@ -397,7 +398,7 @@ impl<'a> Preparer<'a> {
         if !self.paths_are_here {
             return Ok(());
         }
-        wasmrt_host::check_directories(plan.preopens(), HostRoot::Refuse)
+        kernel_devices(plan, HostRoot::Refuse).map(drop)
     }
 
     /// Whether the component can be called for what it is wanted.
@@ -452,7 +453,7 @@ pub(crate) fn ready_again(
         check_component(&plan, spec, ceiling)?;
         engine.check_component(&plan, &entry.note.info)?;
         if paths_are_here {
-            wasmrt_host::check_directories(plan.preopens(), HostRoot::Refuse)?;
+            kernel_devices(&plan, HostRoot::Refuse)?;
         }
     }
     let code = entry.code.try_clone().map_err(|source| Error::io("cannot hold on to the artifact", source))?;

@@ -5,7 +5,7 @@
 use crate::network::GuestNetwork;
 use crate::process::{Death, SharedCounters, SignalsAsDescriptor};
 use crate::ready::{Ready, ReadyCode};
-use crate::run::job::{OwnedCode, RunCounters, memory_cap, owned_code};
+use crate::run::job::{OwnedCode, RunCounters, kernel_devices, memory_cap, owned_code};
 use crate::streams::{self, GuestStreams, PipedStreams};
 use crate::trust;
 use crate::worker::component::{self, ComponentWork};
@@ -21,6 +21,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wasmrt_host::HostRoot;
 use wasmrt_model::backend::{Code, Ending};
 use wasmrt_model::component::{AccessLog, ComponentOptions, ComponentResources, Pool, ServeLimits, ServerSetup};
 use wasmrt_model::{Error, ErrorKind, ExitStatus, OsSandbox, Result};
@@ -308,6 +309,7 @@ impl<'a> Server<'a> {
         (resources.stdin, resources.stdout, resources.stderr) = (stdin, stdout, stderr);
         resources.broker = network.broker_in_worker()?;
         resources.trust = trust::of_machine(plan.network(), &self.ready.info);
+        resources.kernel_devices = kernel_devices(plan, HostRoot::Refuse)?;
         let listener = TcpListener::from(copy(self.listeners.requests.as_fd())?);
         let mut setup = ServerSetup::new(listener, copy(self.log.as_fd())?, copy(stopped.as_fd())?);
         setup.health = match &self.listeners.health {

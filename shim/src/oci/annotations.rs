@@ -30,8 +30,6 @@ pub(crate) struct Annotations {
     pub(crate) network: Option<Vec<NetworkRule>>,
     /// Whether to run only where the kernel has Landlock and seccomp.
     pub(crate) require_os_sandbox: Option<bool>,
-    /// The annotation that says that this container is a WebAssembly one, as other runtimes read it.
-    pub(crate) must_be_wasm: Option<String>,
     /// Each limit by itself, with its annotation.
     pub(crate) limits: Vec<(String, LimitsSpec)>,
 }
@@ -47,8 +45,6 @@ impl Annotations {
         for (key, value) in &sorted {
             if let Some(name) = key.strip_prefix(PREFIX) {
                 read.set(name, value).map_err(|error| named(key, value, error))?;
-            } else if must_be_wasm(key, value) {
-                read.must_be_wasm = Some(format!("{key}={value}"));
             }
         }
         let given = |name: &str| sorted.keys().any(|key| key.strip_prefix(PREFIX) == Some(name));
@@ -61,6 +57,14 @@ impl Annotations {
             .with_hint("leave one of them out"));
         }
         Ok(read)
+    }
+
+    /// The annotation that says that a container is a WebAssembly one, as other runtimes read it.
+    pub(crate) fn must_be_wasm(annotations: Option<&HashMap<String, String>>) -> Option<String> {
+        let mut marks: Vec<_> =
+            annotations.into_iter().flatten().filter(|(key, value)| must_be_wasm(key, value)).collect();
+        marks.sort();
+        marks.first().map(|(key, value)| format!("{key}={value}"))
     }
 
     /// All limits together.
@@ -201,7 +205,6 @@ mod tests {
         assert_eq!(limits.memory_bytes, Some(Limit::At(Bytes::mebi(64))));
         assert_eq!(limits.call_depth, Some(Limit::Unlimited));
         assert_eq!(limits.open_files, None);
-        assert_eq!(read.must_be_wasm, None);
     }
 
     #[test]
@@ -275,8 +278,9 @@ mod tests {
             ("run.oci.handler", "wasm-smart", false),
             ("run.oci.handler", "krun", false),
         ] {
-            let read = read(&[(key, value)]).unwrap();
-            assert_eq!(read.must_be_wasm, must.then(|| format!("{key}={value}")));
+            let annotations = HashMap::from([(key.to_owned(), value.to_owned())]);
+            assert_eq!(Annotations::must_be_wasm(Some(&annotations)), must.then(|| format!("{key}={value}")));
+            assert_eq!(read(&[(key, value)]).unwrap(), Annotations::default());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use wasmrt_model::{Error, ErrorKind, Result};
 
 /// Where programs are looked for when a process has no PATH, as Docker sets it.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The variables of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -116,6 +116,17 @@ impl Rootfs {
         walk::find(self.root.as_fd(), self, path)
     }
 
+    /// Makes a directory that a process is to find, with those that it is in, where they are missing.
+    ///
+    /// # Errors
+    /// As making it.
+    pub(crate) fn make_directory(&self, path: &Path) -> Result<()> {
+        walk::make(self.root.as_fd(), self, path).map_err(|errno| {
+            Error::io(format!("cannot make the working directory '{}'", path.display()), errno.into())
+                .with_operation("open rootfs")
+        })
+    }
+
     /// Where a path leads to, whether it is there or not. A path that leads nowhere (links in a circle) is itself.
     pub(super) fn place(&self, path: &Path) -> PathBuf {
         walk::place(self.root.as_fd(), self, path).unwrap_or_else(|_| cleaned(path))

@@ -5,7 +5,7 @@
 //! goes on in the mount's source. `..` goes back to a directory that is open already, and no further than the root, so nothing that is moved
 //! or exchanged meanwhile leads out. Nothing is opened but with O_PATH: no device, FIFO or automount notices.
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::fs::{FileType, Mode, OFlags, fstat, mkdirat, openat, readlinkat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -113,6 +113,22 @@ pub(super) fn place(root: BorrowedFd<'_>, mounts: &dyn Mounts, path: &Path) -> R
             Ok(place)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Makes the directories of a path that are missing. What is mounted later has none yet, and none is made there.
+///
+/// # Errors
+/// As making them.
+pub(super) fn make(root: BorrowedFd<'_>, mounts: &dyn Mounts, path: &Path) -> Result<(), Errno> {
+    let mut walk = Walk::new(root, mounts, path);
+    loop {
+        match walk.run() {
+            Err(Errno::NOENT) => {}
+            ended => return ended,
+        }
+        let (Some(directory), Some(name)) = (walk.here().handle(), walk.pending.last()) else { return Ok(()) };
+        mkdirat(directory, name, Mode::from_raw_mode(0o755))?;
     }
 }
 

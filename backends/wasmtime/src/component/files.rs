@@ -8,9 +8,9 @@ use super::state::State;
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
-use wasmrt_host::{Refusals, quoted};
+use wasmrt_host::{KernelFiles, Refusals, quoted};
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::{Descriptor, File, WasiFilesystemCtxView};
@@ -41,6 +41,7 @@ pub(super) struct QuotaView<'a> {
     pub(super) open: &'a OpenFiles,
     /// Whether only regular files and directories are opened: others can make a thread wait that others need.
     pub(super) regular_files_only: bool,
+    pub(super) kernel_files: &'a KernelFiles,
     pub(super) refusals: &'a Refusals,
 }
 
@@ -137,6 +138,8 @@ impl HostDescriptor for QuotaView<'_> {
                 (Arc::clone(&file.file), kind.is_file() || !self.regular_files_only && !is_device(kind))
             }
         };
+        // Nor the kernel's files, wherever they are mounted.
+        let granted = granted && !self.kernel_files.hold(file.metadata()?.dev());
         if !granted {
             HostDescriptor::drop(&mut self.inner, opened).map_err(FsError::trap)?;
             self.refuse("open-at", &shown, "it is a device, or nothing that can be read at any time");

@@ -9,7 +9,7 @@ use super::streams::Standard;
 use super::sums::Sums;
 use std::sync::Arc;
 use wasmrt_backend::PAGE_BYTES;
-use wasmrt_host::{FixedRandom, Refusals};
+use wasmrt_host::{FixedRandom, KernelFiles, Refusals};
 use wasmrt_model::{Access, Error, ErrorKind, Preopen, Random, Result, RunPlan};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -40,6 +40,7 @@ pub(super) struct State {
     written: Arc<Bytes>,
     open: Arc<OpenFiles>,
     regular_files_only: bool,
+    kernel_files: KernelFiles,
     refusals: Refusals,
 }
 
@@ -60,7 +61,8 @@ impl State {
     pub(super) fn files(&mut self) -> QuotaView<'_> {
         let (written, open, refusals) = (Arc::clone(&self.written), &self.open, &self.refusals);
         let inner = WasiFilesystemCtxView { ctx: self.ctx.filesystem(), table: &mut self.table };
-        QuotaView { inner, written, open, regular_files_only: self.regular_files_only, refusals }
+        let kernel_files = &self.kernel_files;
+        QuotaView { inner, written, open, regular_files_only: self.regular_files_only, kernel_files, refusals }
     }
 
     /// The sockets.
@@ -114,6 +116,7 @@ pub(super) fn store(engine: &Engine, plan: &RunPlan, streams: &Standard, place: 
         written: Arc::new(Bytes::files(plan, Arc::clone(usage))),
         open,
         regular_files_only: !inline,
+        kernel_files: streams.kernel_files().clone(),
         refusals,
     };
     let mut store = Store::new(engine, state);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use wasmrt_host::Refusals;
+use wasmrt_host::KernelFiles;
 use wasmrt_model::RunPlan;
 use wasmrt_model::component::{ComponentResources, UsageCounter};
 use wasmrt_model::stdio;
@@ -38,12 +39,13 @@ pub(super) struct Standard {
     stdout: Arc<Channel>,
     stderr: Arc<Channel>,
     usage: Arc<dyn UsageCounter>,
+    kernel_files: KernelFiles,
 }
 
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
     pub(super) fn new(resources: ComponentResources, place: Place) -> Self {
-        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, usage, .. } = resources;
+        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, kernel_devices, usage, .. } = resources;
         Self {
             trust: Arc::new(Trust::new(trust)),
             wire: Wire::new(broker, listeners, place == Place::Server),
@@ -51,7 +53,13 @@ impl Standard {
             stdout: Arc::new(Channel::new(stdout, Interest::WRITABLE)),
             stderr: Arc::new(Channel::new(stderr, Interest::WRITABLE)),
             usage,
+            kernel_files: KernelFiles::on(kernel_devices),
         }
+    }
+
+    /// What no directory grants.
+    pub(super) fn kernel_files(&self) -> &KernelFiles {
+        &self.kernel_files
     }
 
     pub(super) fn usage(&self) -> &Arc<dyn UsageCounter> {

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wasmrt_guard::Meters;
-use wasmrt_host::{Counters, HostRoot, Resources};
+use wasmrt_host::{Counters, HostRoot, KernelFiles, Resources};
 use wasmrt_model::backend::{Code, ImportedFunction, WasmEngine};
 use wasmrt_model::component::{ComponentOptions, ComponentResources, UsageCounter};
 use wasmrt_model::limits::call_depth;
@@ -142,10 +142,11 @@ impl GuestJob {
                 guest::run(work, call)
             }
             Work::Component(options) => {
-                if let Err(error) = wasmrt_host::check_directories(self.plan.preopens(), self.host_root) {
-                    return Report::failed(&error);
-                }
                 let mut resources = ComponentResources::new(Arc::new(counters));
+                resources.kernel_devices = match kernel_devices(&self.plan, self.host_root) {
+                    Ok(devices) => devices,
+                    Err(error) => return Report::failed(&error),
+                };
                 resources.stdin = streams.stdin;
                 resources.stdout = streams.stdout;
                 resources.stderr = streams.stderr;
@@ -169,6 +170,19 @@ impl GuestJob {
             }
         }
     }
+}
+
+/// What no directory of a component's grants, once it is clear that all of them can be given to it. Has to be asked before the wall is up.
+///
+/// # Errors
+/// As [`wasmrt_host::check_directories`].
+pub(crate) fn kernel_devices(plan: &RunPlan, host_root: HostRoot) -> Result<Vec<u64>> {
+    if plan.preopens().is_empty() {
+        return Ok(Vec::new());
+    }
+    let kernel_files = KernelFiles::find()?;
+    wasmrt_host::check_directories(plan.preopens(), host_root, &kernel_files)?;
+    Ok(kernel_files.devices().to_vec())
 }
 
 /// Code that a worker can be given.
