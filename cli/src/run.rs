@@ -6,7 +6,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::request::RunRequest;
-use wasmrt_model::{Error, ExitStatus, Limits, Outcome, Result};
+use wasmrt_model::{Ending, Error, ExitStatus, LimitKind, Limits, Outcome, Result};
 use wasmrt_runtime::{RunOptions, Runtime};
 
 /// Runs a module and returns the exit code.

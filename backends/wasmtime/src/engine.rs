@@ -162,6 +162,12 @@ impl WasmEngine for WasmtimeEngine {
         write_artifact(output, &artifact)
     }
 
+    fn prepare_for_components(&self) -> Result<()> {
+        // What the reactors of a process share is made by the first one.
+        let reactor = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        reactor.map(drop).map_err(|source| Error::io("cannot prepare waiting for streams and clocks", source))
+    }
+
     fn load_component(
         &self,
         code: Code<'_>,

@@ -23,18 +23,18 @@ impl Host {
         let opened_at = word(args[8]);
         aligned(memory, opened_at, 4, 4)?;
         self.descriptors.check_room()?;
-        self.inner.call(Function::PathOpen, Abi::Snapshot1, memory, args, &self.waiter)?;
+        let opened = self.inner.open(Abi::Snapshot1, memory, args, &self.waiter)?;
         let fd = read_u32(memory, opened_at)?;
         let flags = word(args[4]);
-        let descriptor = match self.inner_stat(fd).map(|stat| (stat[FILE_TYPE_AT], device(&stat))) {
-            // Nor the kernel's files, wherever they are mounted.
-            Ok((_, device)) if self.kernel_files.hold(device) => {
-                self.inner_close(fd)?;
-                return Err(Errno::ACCES.into());
-            }
-            Ok((DIRECTORY_TYPE, _)) => Descriptor::Directory { preopen },
-            // Granting a directory grants no devices, whoever has put them there.
-            Ok((BLOCK_DEVICE_TYPE | CHARACTER_DEVICE_TYPE, _)) => {
+        // Granting a directory grants none of the kernel's files, wherever they are mounted.
+        if self.kernel_files.hold(opened) {
+            self.inner_close(fd)?;
+            return Err(Errno::ACCES.into());
+        }
+        let descriptor = match self.inner_stat(fd).map(|stat| stat[FILE_TYPE_AT]) {
+            Ok(DIRECTORY_TYPE) => Descriptor::Directory { preopen },
+            // Nor devices, whoever has put them there.
+            Ok(BLOCK_DEVICE_TYPE | CHARACTER_DEVICE_TYPE) => {
                 self.inner_close(fd)?;
                 return Err(Errno::ACCES.into());
             }
@@ -204,9 +204,4 @@ impl Host {
     pub(crate) fn inner_close(&mut self, fd: u32) -> Answer {
         self.inner.call(Function::FdClose, Abi::Snapshot1, &mut [], &[u64::from(fd)], &self.waiter)
     }
-}
-
-/// The device that a file is on.
-fn device(stat: &[u8; 64]) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|at| stat[at]))
 }

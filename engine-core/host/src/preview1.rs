@@ -7,6 +7,7 @@
 use crate::errno::{Answer, Errno, Stop};
 use crate::memory::word;
 use crate::wait::{Offload, Waiter};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -15,7 +16,8 @@ use wasmrt_model::{Access, Trap, TrapKind, ValueType};
 use wasmtime_wasi::p0::wasi_unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot, WasiSnapshotPreview1 as _};
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView};
 use wiggle::{GuestError, GuestMemory};
 
 /// How many bytes an inner call may copy out of the guest's memory.
@@ -280,7 +282,7 @@ impl Preview1Builder {
 
     pub(crate) fn build(mut self) -> Preview1 {
         let offload = if self.inline { None } else { Some(Offload::default()) };
-        Preview1 { context: self.builder.build_p1(), offload }
+        Preview1 { context: self.builder.build_p1(), offload, has_descriptors: false }
     }
 }
 
@@ -288,6 +290,7 @@ impl Preview1Builder {
 pub(crate) struct Preview1 {
     context: WasiP1Ctx,
     offload: Option<Offload>,
+    has_descriptors: bool,
 }
 
 impl std::fmt::Debug for Preview1 {
@@ -323,6 +326,35 @@ impl Preview1 {
             Ok(errno) => Err(u16::try_from(errno).map_or(Errno::IO, Errno).into()),
             Err(error) => Err(classify(function, &error)),
         }
+    }
+}
+
+impl Preview1 {
+    /// Opens a file or directory, and says which device it is on, which the inner function keeps to itself.
+    pub(crate) fn open(&mut self, abi: Abi, memory: &mut [u8], args: &[u64], waiter: &Waiter) -> Answer<u64> {
+        if !std::mem::replace(&mut self.has_descriptors, true) {
+            // The inner context makes its own descriptors when it is called for the first time, whatever for.
+            let nobodys = u64::from(u32::MAX);
+            let _ = self.call(Function::FdClose, Abi::Snapshot1, &mut [], &[nobodys], waiter);
+        }
+        let place = self.next_place()?;
+        self.call(Function::PathOpen, abi, memory, args, waiter)?;
+        let table = self.context.ctx().table;
+        let opened = table.get_any_mut(place).map_err(|_| Errno::IO)?;
+        let file = match opened.downcast_ref::<Descriptor>().ok_or(Errno::IO)? {
+            Descriptor::File(file) => &file.file,
+            Descriptor::Dir(directory) => &directory.dir,
+        };
+        Ok(file.metadata().map_err(|_| Errno::IO)?.dev())
+    }
+
+    /// Where the next thing is kept that is opened: the place that was given back last, which is that of something that comes and goes here.
+    fn next_place(&mut self) -> Answer<u32> {
+        let table = self.context.ctx().table;
+        let passing = table.push(()).map_err(|_| Errno::NFILE)?;
+        let place = passing.rep();
+        table.delete(passing).map_err(|_| Errno::IO)?;
+        Ok(place)
     }
 }
 

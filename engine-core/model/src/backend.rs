@@ -91,6 +91,14 @@ pub trait WasmEngine: Debug + Send + Sync {
         Err(no_components())
     }
 
+    /// What a component's host needs of the system and could not have any more once it may open nothing.
+    ///
+    /// # Errors
+    /// The system's.
+    fn prepare_for_components(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Reads code so that it can be run. `options` are those that an artifact was made with; `pool` is for code that many instances are
     /// made of.
     ///

@@ -39,6 +39,7 @@ pub(crate) fn run(work: ComponentWork<'_>, resources: ComponentResources) -> Rep
 pub(crate) fn load(work: ComponentWork<'_>) -> Result<Box<dyn WasmComponent>, Ending> {
     let ComponentWork { engine, guest, code, options, pool, plan, os_sandbox } = work;
     engine.warm()?;
+    engine.prepare_for_components()?;
     let artifact = match &code {
         Code::Artifact(file) => {
             Some(file.try_clone().map_err(|source| wasmrt_model::Error::io("cannot hold on to the artifact", source))?)

@@ -174,12 +174,15 @@ impl Site for ErrandSite<'_> {
         let wanted = Wanted::of(ModuleName::of(module), spec, ceiling);
         let again = wanted.and_then(|wanted| kept.get(wanted));
         if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec, false)) {
+            ready.engine.warm()?;
             return Contained::new(ready);
         }
         let cancel = Some(self.job.socket.as_fd());
         let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel, group: None };
         let ready = runtime.prepare_for_container(ceiling, module, spec, &mut attention)?;
         self.supervisor.tell(wanted, &ready);
+        // Where the guest will be, the machine's libraries are not.
+        ready.engine.warm()?;
         Contained::new(ready)
     }
 
