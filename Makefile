@@ -10,6 +10,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/wasmrt/target
 export WASMRT_GUESTS ?= $(CARGO_TARGET_DIR)/guests
 export WASMRT_CLI ?= $(CARGO_TARGET_DIR)/release/wasm-run
 export WASMRT_WORKER ?= $(CARGO_TARGET_DIR)/release/wasmrt-worker
+export WASMRT_SHIM ?= $(CARGO_TARGET_DIR)/release/containerd-shim-wasmrt
 # An interpreter that has the Python package of this checkout; `bindings/python/dev` makes it.
 export WASMRT_PYTHON ?= $(CARGO_TARGET_DIR)/python/venv/bin/python
 PREFIX ?= /usr/local
@@ -78,6 +79,9 @@ bench: build guests
 install: build ffi
 	install -Dm755 "$(WASMRT_CLI)" "$(DESTDIR)$(PREFIX)/bin/wasm-run"
 	install -Dm755 "$(WASMRT_WORKER)" "$(DESTDIR)$(PREFIX)/libexec/wasmrt/wasmrt-worker"
+	install -Dm755 "$(WASMRT_SHIM)" "$(DESTDIR)$(PREFIX)/bin/containerd-shim-wasmrt"
+	for name in wasmedge-v1 wasmtime-v1 wasmer-v1 wasm-v2; do \
+		ln -sf containerd-shim-wasmrt "$(DESTDIR)$(PREFIX)/bin/containerd-shim-$$name"; done
 	"$(WASMRT_CLI)" man | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/man/man1/wasm-run.1"
 	"$(WASMRT_CLI)" completions bash | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wasm-run"
 	"$(WASMRT_CLI)" completions zsh | install -Dm644 /dev/stdin "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wasm-run"

@@ -44,12 +44,18 @@ impl Cgroup {
         Ok(pids.into_iter().map(libcgroups_pid).collect())
     }
 
+    /// Lets its processes go on.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        let thawed = self.manager()?.freeze(FreezerState::Thawed);
+        thawed.map_err(|error| with_causes("cannot let the container's processes go on", &error))
+    }
+
     /// Ends all processes in it, and removes it. One that is not there is no error.
     pub(crate) fn remove(&self) -> Result<()> {
         let until = Instant::now() + ENDED_WITHIN;
         // What is frozen does not end.
         let manager = self.manager()?;
-        let _ = manager.freeze(FreezerState::Thawed);
+        let _ = self.thaw();
         loop {
             // Without the group there are no processes in it.
             let left = self.processes().unwrap_or_default();

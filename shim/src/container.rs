@@ -48,8 +48,9 @@ impl OnDisk {
     /// Lets the first process go on.
     pub(crate) fn start(&self) -> Result<()> {
         let failed = |source| Error::io("cannot start the container", source);
-        let directory = rustix::fs::open(self.directory(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| failed(errno.into()))?;
+        let directory =
+            rustix::fs::open(self.directory(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|errno| failed(errno.into()))?;
         // The names of bundles are longer than what a socket's name may be.
         let socket = format!("/proc/self/fd/{}/notify.sock", directory.as_raw_fd());
         UnixStream::connect(socket).and_then(|mut socket| socket.write_all(b"start container")).map_err(failed)?;
@@ -77,17 +78,20 @@ impl OnDisk {
     /// # Errors
     /// What could not be removed; everything else is, also then.
     pub(crate) fn remove(&self) -> Result<()> {
+        let spec = Spec::load(self.bundle.join("config.json")).ok();
+        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id, is_systemd_path(&spec)));
+        if let Some(cgroup) = &cgroup {
+            // One that is paused would be waited for, and what is not there is not paused.
+            let _ = cgroup.thaw();
+        }
         let kept = self.directory().exists().then(|| self.load());
         let mut removed = match kept {
-            Some(Ok(mut kept)) => {
-                kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error))
-            }
+            Some(Ok(mut kept)) => kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error)),
             // What cannot be read was not written to its end.
             Some(Err(_)) | None => Ok(()),
         };
-        if let Ok(spec) = Spec::load(self.bundle.join("config.json")) {
-            let emptied = Cgroup::of(&spec, &self.id, is_systemd_path(&spec)).remove();
-            removed = removed.and(emptied);
+        if let Some(cgroup) = &cgroup {
+            removed = removed.and(cgroup.remove());
         }
         if let Err(source) = std::fs::remove_dir_all(self.directory())
             && source.kind() != std::io::ErrorKind::NotFound

@@ -88,7 +88,8 @@ impl NewProcess {
         let Delivered { pid, guest, terminal } = serde_json::from_slice(&parcel.bytes)
             .map_err(|source| Error::new(ErrorKind::Internal, "an answer makes no sense").with_source(source))?;
         let mut descriptors = parcel.descriptors.into_iter();
-        let mut next = || descriptors.next().ok_or_else(|| Error::new(ErrorKind::Internal, "an answer has too few descriptors"));
+        let mut next =
+            || descriptors.next().ok_or_else(|| Error::new(ErrorKind::Internal, "an answer has too few descriptors"));
         let custody = match guest {
             Some(terms) => Some(Custody::passed_on(terms, [next()?, next()?])),
             None => None,
@@ -150,7 +151,8 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
         Kind::Exec { process, .. } => process.as_ref(),
         Kind::Init { .. } => {
             let process = spec.process().as_ref();
-            process.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the container's configuration has no process"))?
+            process
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the container's configuration has no process"))?
         }
     };
     let config = Config::load(order.config.as_deref())?;
@@ -182,8 +184,11 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
             let Translated { spec: run, ceiling, enable_wasi, .. } = translate(request)?;
             let (contained, custody) = site.contain(&read(program.file)?, &run, &ceiling)?;
             if !enable_wasi && contained.imports_wasi() {
-                return Err(Error::new(ErrorKind::Denied, "the module imports WASI, and the config has enable_wasi = false")
-                    .with_hint("set enable_wasi, or build the module without WASI"));
+                return Err(Error::new(
+                    ErrorKind::Denied,
+                    "the module imports WASI, and the config has enable_wasi = false",
+                )
+                .with_hint("set enable_wasi, or build the module without WASI"));
             }
             Some((contained, custody))
         }
@@ -202,7 +207,8 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
     let mut descriptors = Vec::new();
     if let Some(custody) = &custody {
         for descriptor in custody.descriptors() {
-            descriptors.push(descriptor.try_clone_to_owned().map_err(|source| Error::io("cannot pass a guest on", source))?);
+            descriptors
+                .push(descriptor.try_clone_to_owned().map_err(|source| Error::io("cannot pass a guest on", source))?);
         }
     }
     descriptors.extend(terminal);
@@ -210,8 +216,14 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
 }
 
 /// Has libcontainer make the process.
-fn build(order: &Order, guest: Option<Contained>, streams: Option<ProcessEnds>, console: Option<&Console>) -> Result<i32> {
-    let failed = |error: libcontainer::error::LibcontainerError| with_causes("cannot make the container's process", &error);
+fn build(
+    order: &Order,
+    guest: Option<Contained>,
+    streams: Option<ProcessEnds>,
+    console: Option<&Console>,
+) -> Result<i32> {
+    let failed =
+        |error: libcontainer::error::LibcontainerError| with_causes("cannot make the container's process", &error);
     let mut builder = ContainerBuilder::new(order.container.clone(), SyscallType::default())
         .with_root_path(&order.bundle)
         .map_err(failed)?
@@ -226,7 +238,8 @@ fn build(order: &Order, guest: Option<Contained>, streams: Option<ProcessEnds>, 
     let builder = builder.validate_id().map_err(failed)?;
     match &order.kind {
         Kind::Init { systemd, .. } => {
-            let container = builder.as_init(&order.bundle).with_systemd(*systemd).with_detach(true).build().map_err(failed)?;
+            let container =
+                builder.as_init(&order.bundle).with_systemd(*systemd).with_detach(true).build().map_err(failed)?;
             let pid = container.pid().map(|pid| pid.as_raw());
             pid.ok_or_else(|| Error::new(ErrorKind::Internal, "the container was made without a process"))
         }
@@ -314,8 +327,13 @@ impl Console {
         let mut bytes = [0; 256];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        rustix::net::recvmsg(connection.as_fd(), &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
-            .map_err(|errno| failed(errno.into()))?;
+        rustix::net::recvmsg(
+            connection.as_fd(),
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+        .map_err(|errno| failed(errno.into()))?;
         let terminal = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,

@@ -93,7 +93,16 @@ pub(crate) struct ProcessIo {
 impl Process {
     pub(crate) fn new(named: Named) -> Self {
         let (sender, exit) = watch::channel(None);
-        Self { named, running: None, started: false, paused: false, io: Arc::default(), added: None, sender: Some(sender), exit }
+        Self {
+            named,
+            running: None,
+            started: false,
+            paused: false,
+            io: Arc::default(),
+            added: None,
+            sender: Some(sender),
+            exit,
+        }
     }
 
     pub(crate) fn io(&self) -> MutexGuard<'_, ProcessIo> {
@@ -150,8 +159,15 @@ impl Running {
         let begins = begin.try_clone().map_err(failed)?;
         let ended_by = Arc::new(AtomicI32::new(0));
         let exit = sender.subscribe();
-        let running =
-            Self { pid: made.pid, pidfd, guest: made.custody.is_some(), begin, io: Arc::clone(&io), ended_by: Arc::clone(&ended_by), exit };
+        let running = Self {
+            pid: made.pid,
+            pidfd,
+            guest: made.custody.is_some(),
+            begin,
+            io: Arc::clone(&io),
+            ended_by: Arc::clone(&ended_by),
+            exit,
+        };
         let watching = move || {
             let (status, text) = match made.custody {
                 Some(custody) => end_of_guest(custody, made.pid, &begins, &ended_by),
@@ -176,6 +192,12 @@ impl Running {
         self.io.lock().unwrap_or_else(PoisonError::into_inner).held.stdin = None;
         // A counter that is full has begun.
         let _ = rustix::io::write(&self.begin, &1u64.to_ne_bytes());
+    }
+
+    /// Whether this signal ends it, whatever it does.
+    pub(crate) fn ends_at(&self, signal: i32) -> bool {
+        let survived = IGNORED_BY_DEFAULT.contains(&signal) || STOPPING.contains(&signal) || signal == 0;
+        signal == libc::SIGKILL || self.guest && !survived
     }
 
     /// Sends a signal. False when the process has ended already.
@@ -210,8 +232,7 @@ impl Running {
 
 /// Says the last words, and lets go of the streams, which is how their readers see the end.
 fn finish(io: &Mutex<ProcessIo>, text: Option<&str>) {
-    let ProcessIo { mut held, terminal } =
-        std::mem::take(&mut *io.lock().unwrap_or_else(PoisonError::into_inner));
+    let ProcessIo { mut held, terminal } = std::mem::take(&mut *io.lock().unwrap_or_else(PoisonError::into_inner));
     match terminal {
         Some(terminal) => terminal.finish(text),
         None => {

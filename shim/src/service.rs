@@ -145,7 +145,9 @@ async fn end_shim(on_disk: &OnDisk) {
         TaskClient::new(client).shutdown(context, &request).await.ok()
     };
     let heard = tokio::time::timeout(ENDED_WITHIN, let_go).await.ok().flatten();
-    if heard.is_none() && UnixStream::connect(&socket).is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+    if heard.is_none()
+        && UnixStream::connect(&socket).is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    {
         // Somebody may have removed it meanwhile.
         let _ = std::fs::remove_file(socket);
     }
@@ -156,8 +158,9 @@ fn start(options: &StartOpts) -> Result<String> {
     let failed = |source| Error::io("cannot start the shim", source);
     let mut given = Vec::new();
     std::io::stdin().read_to_end(&mut given).map_err(failed)?;
-    let given = Any::parse_from_bytes(&given)
-        .map_err(|source| Error::new(ErrorKind::InvalidInput, "containerd's options cannot be read").with_source(source))?;
+    let given = Any::parse_from_bytes(&given).map_err(|source| {
+        Error::new(ErrorKind::InvalidInput, "containerd's options cannot be read").with_source(source)
+    })?;
     let runtime_options = RuntimeOptions::read(Some(&given))?;
     // What is wrong with it is told here: where it is used nobody would see it.
     Config::load(runtime_options.config_path.as_deref())?;
@@ -172,7 +175,16 @@ fn start(options: &StartOpts) -> Result<String> {
     let name = SETUP.get().map(|setup| setup.name.clone()).unwrap_or_default();
     let mut command = Command::new(program);
     command.arg0(name).current_dir(&bundle).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command.args(["-namespace", &options.namespace, "-id", &options.id, "-address", &options.address, "-socket", &address]);
+    command.args([
+        "-namespace",
+        &options.namespace,
+        "-id",
+        &options.id,
+        "-address",
+        &options.address,
+        "-socket",
+        &address,
+    ]);
     if options.debug {
         command.arg("-debug");
     }

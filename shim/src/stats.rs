@@ -23,7 +23,8 @@ pub(crate) fn of(cgroup: &Cgroup) -> Result<Any> {
 }
 
 fn packed(metrics: &impl MessageFull, type_url: &str) -> Result<Any> {
-    let value = metrics.write_to_bytes().map_err(|error| with_causes("cannot write down what the container uses", &error))?;
+    let value =
+        metrics.write_to_bytes().map_err(|error| with_causes("cannot write down what the container uses", &error))?;
     Ok(Any { type_url: type_url.to_owned(), value, ..Any::default() })
 }
 

@@ -80,7 +80,12 @@ pub(crate) fn open(named: &Named, container: &str, namespace: &str) -> Result<St
     Ok(Streams { ends: Some([stdin, stdout, stderr]), held })
 }
 
-fn open_output(name: &'static str, place: &str, (container, namespace): (&str, &str), held: &mut Held) -> Result<OwnedFd> {
+fn open_output(
+    name: &'static str,
+    place: &str,
+    (container, namespace): (&str, &str),
+    held: &mut Held,
+) -> Result<OwnedFd> {
     let failed = |source| failed(name, source);
     if place.is_empty() {
         return null().map_err(failed);
@@ -134,7 +139,9 @@ fn start_logger(logger: &str, container: &str, namespace: &str, held: &mut Held)
         .env("OUTPUT", output)
         .env("ERROR", error)
         .env("READY", tells);
-    for (key, value) in query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
+    for (key, value) in
+        query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    {
         command.arg(key).arg(value);
     }
     for fd in &passed {

@@ -63,8 +63,15 @@ impl TaskService {
         work(containers.get_mut(id).ok_or_else(|| not_found(&format!("container {id}")))?)
     }
 
-    fn with_process<T>(&self, id: &str, exec: &str, work: impl FnOnce(&mut Process) -> TtrpcResult<T>) -> TtrpcResult<T> {
-        self.with(id, |container| work(container.process_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?))
+    fn with_process<T>(
+        &self,
+        id: &str,
+        exec: &str,
+        work: impl FnOnce(&mut Process) -> TtrpcResult<T>,
+    ) -> TtrpcResult<T> {
+        self.with(id, |container| {
+            work(container.process_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?)
+        })
     }
 
     fn open(&self, named: &Named, id: &str) -> Result<Streams> {
@@ -342,13 +349,21 @@ impl Task for TaskService {
     }
 
     async fn kill(&self, _: &TtrpcContext, request: api::KillRequest) -> TtrpcResult<api::Empty> {
-        let signal = i32::try_from(request.signal).map_err(|_| {
-            status(&Error::new(ErrorKind::InvalidInput, format!("{} is no signal", request.signal)))
-        })?;
+        let signal = i32::try_from(request.signal)
+            .map_err(|_| status(&Error::new(ErrorKind::InvalidInput, format!("{} is no signal", request.signal))))?;
         let cgroup = self.with(&request.id, |container| Ok(container.cgroup.clone()))?;
-        let reached = self.with_process(&request.id, &request.exec_id, |process| {
-            Ok(process.running.as_ref().is_some_and(|running| running.signal(signal)))
+        let (reached, ends) = self.with_process(&request.id, &request.exec_id, |process| {
+            let running = process.running.as_ref();
+            Ok((running.is_some_and(|running| running.signal(signal)), running.is_some_and(|one| one.ends_at(signal))))
         })?;
+        let paused = self.with_process(&request.id, INIT, |process| {
+            Ok(std::mem::replace(&mut process.paused, process.paused && !ends))
+        })?;
+        if paused && ends {
+            // What is frozen does not even end.
+            let cgroup = cgroup.clone();
+            blocking(move || cgroup.thaw()).await.map_err(|error| status(&error))?;
+        }
         if request.all {
             self.signal_others(&request.id, signal, cgroup).await?;
         } else if !reached {

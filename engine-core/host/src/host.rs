@@ -2,11 +2,11 @@
 //!
 //! Decides for each function who does it: the streams, the clocks, the quotas, the preopened files, or the inner context. Holds no engine.
 
-use crate::kernel_files::KernelFiles;
 use crate::clock::{Clocks, Id};
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::{Answer, Errno, Stop};
 use crate::file_preopens::FileDirectory;
+use crate::kernel_files::KernelFiles;
 use crate::listing::Listings;
 use crate::memory::{Scratch, aligned, buffers, first_buffer, range, read_u32, text, word, write_u32, write_u64};
 use crate::numbers::Numbers;

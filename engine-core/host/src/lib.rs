@@ -30,8 +30,8 @@ mod volume;
 mod wait;
 
 pub use host::Host;
-pub use link::link;
 pub use kernel_files::KernelFiles;
+pub use link::link;
 pub use preopens::check_directories;
 pub use random::FixedRandom;
 pub use refusals::{Refusals, quoted};

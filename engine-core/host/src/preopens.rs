@@ -3,8 +3,8 @@
 //! Decides what cannot be a preopen. What a guest may do with a preopened file is in `file_preopens`.
 
 use crate::file_preopens::{FileDirectory, PreopenedFile};
-use crate::preview1::Preview1Builder;
 use crate::kernel_files::KernelFiles;
+use crate::preview1::Preview1Builder;
 use crate::resources::HostRoot;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -187,8 +187,9 @@ fn check_root(preopen: &Preopen, metadata: &fs::Metadata, host_root: HostRoot) -
 
 fn refuse_kernel_files(preopen: &Preopen, metadata: &fs::Metadata, kernel_files: &KernelFiles) -> Result<()> {
     if kernel_files.hold(metadata.dev()) {
-        return Err(refused(preopen, "it is in a file system of the kernel's")
-            .with_hint("what a guest is to know of the machine can be given to it as a file, on stdin or in its environment"));
+        return Err(refused(preopen, "it is in a file system of the kernel's").with_hint(
+            "what a guest is to know of the machine can be given to it as a file, on stdin or in its environment",
+        ));
     }
     Ok(())
 }

@@ -13,10 +13,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use wasmrt_model::backend::Ending;
 use wasmrt_model::{Access, Trap, TrapKind, ValueType};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p0::wasi_unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot, WasiSnapshotPreview1 as _};
-use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView};
 use wiggle::{GuestError, GuestMemory};
 

@@ -2,8 +2,8 @@
 //!
 //! A guest that exits by itself has said what it wanted to say; so has the person who pressed Ctrl-C.
 
-use std::fmt::Display;
 use crate::{ExitStatus, Frame, Limit, LimitKind, Limits, LimitsSpec, Outcome, Trap};
+use std::fmt::Display;
 
 /// What is said of an ending.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,9 +29,7 @@ impl Ending {
             ExitStatus::Trapped { trap } => Some(of_trap(trap)),
             ExitStatus::LimitReached { limit } => Some(of_limit(*limit, limits)),
             ExitStatus::Signaled { signal } if ASKED_FOR.contains(signal) => None,
-            ExitStatus::Signaled { signal } => {
-                Some(Self::new(format!("the guest was ended by {}", name_of(*signal))))
-            }
+            ExitStatus::Signaled { signal } => Some(Self::new(format!("the guest was ended by {}", name_of(*signal)))),
             ExitStatus::EngineCrashed { signal } => {
                 Some(Self::new(format!("the engine {} crashed with {}", outcome.engine, name_of(*signal))))
             }

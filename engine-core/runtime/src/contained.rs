@@ -91,8 +91,8 @@ impl Contained {
         let mut job = GuestJob::new(ready)?;
         job.host_root = HostRoot::Allow;
         let failed = |source| Error::io("cannot prepare the guest's process", source);
-        let (report, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-            .map_err(|errno| failed(errno.into()))?;
+        let (report, writer) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
         let writer = above_standard_streams(writer.as_fd()).map_err(failed)?;
         let (counters, passable) = SharedCounters::passable().map_err(failed)?;
         let limits = job.plan.limits();

@@ -34,4 +34,3 @@ pub trait Site {
     /// As [`Runtime::compile`](crate::Runtime::compile).
     fn compile(&self, module: &[u8], spec: &RunSpec, ceiling: &Ceiling) -> Result<Compiled>;
 }
-

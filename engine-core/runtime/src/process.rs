@@ -394,7 +394,11 @@ pub(crate) fn landlock_abi() -> Option<i64> {
 /// Lets this process look at itself under /proc, whoever it has become.
 pub(crate) fn allow_inspection() -> io::Result<()> {
     // SAFETY: the call takes plain numbers.
-    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Whether the kernel takes filters of system calls.

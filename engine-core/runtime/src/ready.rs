@@ -94,7 +94,16 @@ impl<'a> Preparer<'a> {
     /// For a guest in a process of its own, which finds WASI and nothing else.
     pub(crate) fn for_run(registry: &'a Registry, ceiling: &'a Ceiling, cache: Option<&'a ArtifactCache>) -> Self {
         let link = &|info: &ModuleInfo| wasmrt_host::link(info).map(drop);
-        Self { registry, ceiling, cache, enforcement: FOR_RUNS, world: World::Command, own_memories: &[], link, paths_are_here: true }
+        Self {
+            registry,
+            ceiling,
+            cache,
+            enforcement: FOR_RUNS,
+            world: World::Command,
+            own_memories: &[],
+            link,
+            paths_are_here: true,
+        }
     }
 
     /// For a guest in this process, with these memories to own and whatever `link` knows.
@@ -105,7 +114,16 @@ impl<'a> Preparer<'a> {
         own_memories: &'a [OwnMemory],
         link: &'a dyn Fn(&ModuleInfo) -> Result<()>,
     ) -> Self {
-        Self { registry, ceiling, cache, enforcement: FOR_INSTANCES, world: World::Command, own_memories, link, paths_are_here: true }
+        Self {
+            registry,
+            ceiling,
+            cache,
+            enforcement: FOR_INSTANCES,
+            world: World::Command,
+            own_memories,
+            link,
+            paths_are_here: true,
+        }
     }
 
     /// For a guest in a process that somebody else makes, where other files are.

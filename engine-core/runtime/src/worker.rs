@@ -87,12 +87,10 @@ pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Re
     let supervisor = rustix::process::getpid();
     match process::fork().map_err(|source| Error::io("cannot fork a worker", source))? {
         Forked::Parent(process) => Ok(Worker { process, report }),
-        Forked::Child => {
-            report_and_exit(&report_writer, || {
-                become_worker(&setup, &report_writer, supervisor)?;
-                Ok(work())
-            })
-        }
+        Forked::Child => report_and_exit(&report_writer, || {
+            become_worker(&setup, &report_writer, supervisor)?;
+            Ok(work())
+        }),
     }
 }
 

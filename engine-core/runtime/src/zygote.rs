@@ -319,7 +319,8 @@ impl Zygote {
             Ok(Forked::Child) => {
                 let Self { runtime, errand, kept, notes, pid, descriptors, .. } = self;
                 let (errand, notes) = (*errand, notes.1.as_fd());
-                supervise::Supervisor { runtime, errand, kept, notes, zygote: *pid, descriptors: *descriptors }.carry_out(job)
+                supervise::Supervisor { runtime, errand, kept, notes, zygote: *pid, descriptors: *descriptors }
+                    .carry_out(job)
             }
             Ok(Forked::Parent(supervisor)) => self.running.push(Running { supervisor, socket: job.socket }),
             Err(source) => {

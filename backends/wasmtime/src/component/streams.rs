@@ -15,8 +15,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
-use wasmrt_host::Refusals;
 use wasmrt_host::KernelFiles;
+use wasmrt_host::Refusals;
 use wasmrt_model::RunPlan;
 use wasmrt_model::component::{ComponentResources, UsageCounter};
 use wasmrt_model::stdio;
@@ -45,7 +45,8 @@ pub(super) struct Standard {
 impl Standard {
     /// Takes the descriptors. Has to be called inside the runtime that will wait for them.
     pub(super) fn new(resources: ComponentResources, place: Place) -> Self {
-        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, kernel_devices, usage, .. } = resources;
+        let ComponentResources { stdin, stdout, stderr, broker, listeners, trust, kernel_devices, usage, .. } =
+            resources;
         Self {
             trust: Arc::new(Trust::new(trust)),
             wire: Wire::new(broker, listeners, place == Place::Server),

@@ -1,10 +1,13 @@
 //! What can be given to a guest, and what cannot.
 
-use crate::guest::{DIRECTORY, Guest, READ, preopened};
+use crate::guest::{DIRECTORY, Guest, READ, WRITE, preopened};
 use std::fs;
 use std::path::Path;
 use wasmrt_host::{HostRoot, Resources};
 use wasmrt_model::{Error, ErrorKind};
+
+/// The error number of what is refused.
+const ACCES: u64 = 2;
 
 fn refusal(host: &Path, guest: &str) -> Error {
     Guest::with(&preopened(&[(host, guest, "ro")], ""), Resources::new()).map(|_| ()).unwrap_err()
@@ -46,6 +49,26 @@ fn the_root_of_the_host_is_given_only_when_that_is_meant() {
     resources.host_root = HostRoot::Allow;
     let mut guest = Guest::with(&preopened(&[(Path::new("/"), "/", "ro")], ""), resources).unwrap();
     assert!(guest.open(3, "etc", DIRECTORY, READ).is_ok());
+}
+
+/// Wherever they are mounted: the memory of this very process is a regular file to whoever goes there.
+#[test]
+fn no_directory_grants_the_kernels_files() {
+    for path in ["/proc", "/sys", "/proc/self", "/proc/self/mem", "/proc/version"] {
+        assert_eq!(refusal(Path::new(path), "/data").kind(), ErrorKind::InvalidInput, "{path}");
+    }
+    let mut resources = Resources::new();
+    resources.host_root = HostRoot::Allow;
+    let mut guest = Guest::with(&preopened(&[(Path::new("/"), "/", "rw")], ""), resources).unwrap();
+    for path in ["proc/self/mem", "proc/self/environ", "proc/version", "sys/kernel/uevent_seqnum"] {
+        assert_eq!(guest.open(3, path, 0, READ).unwrap_err(), ACCES, "{path}");
+    }
+    for path in ["proc", "proc/self", "sys"] {
+        assert_eq!(guest.open(3, path, DIRECTORY, READ).unwrap_err(), ACCES, "{path}");
+    }
+    assert_eq!(guest.open(3, "proc/self/mem", 0, READ | WRITE).unwrap_err(), ACCES);
+    // What was opened was closed again, and others can be opened.
+    assert!(guest.open(3, "etc/passwd", 0, READ).is_ok());
 }
 
 #[test]
