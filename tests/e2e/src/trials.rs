@@ -1,0 +1,87 @@
+//! Trials with names: `runtime::question`. What the machine lacks makes one ignored, or a failure when it is required.
+
+use crate::containerd::{Runtime, find_program, find_shim};
+use crate::machine::Machine;
+use crate::{Result, image, world};
+use libtest_mimic::{Failed, Trial};
+
+/// Names, separated by commas, of what must not be lacking: `containerd`, `docker`, `cri`, `shim`, `guests`.
+pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
+
+/// A question: what is asked of a machine, and under which runtimes.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// Its name.
+    pub name: &'static str,
+    /// The runtimes.
+    pub runtimes: &'static [Runtime],
+    /// The question.
+    pub ask: fn(&Machine) -> Result<()>,
+}
+
+/// What everybody can do, runc included: so the harness itself is asked.
+pub const ALL: &[Runtime] = &[Runtime::Runc, Runtime::WasmEdge, Runtime::Wasmtime];
+/// What only WebAssembly has.
+pub const WASM: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime];
+
+/// The questions as trials. Each gets a machine of its own and ends with the assertion that nothing is left.
+#[must_use]
+pub fn trials(questions: &[Question]) -> Vec<Trial> {
+    let containerd = lacks_containerd();
+    let pairs = questions.iter().flat_map(|question| question.runtimes.iter().map(move |runtime| (question, *runtime)));
+    let trials = pairs.map(|(question, runtime)| {
+        let name = format!("{}::{}", runtime.name(), question.name);
+        let lacking = containerd.clone().or_else(|| if runtime.is_wasm() { lacks_shim() } else { None });
+        let ask = question.ask;
+        trial(name, lacking, move || {
+            let machine = Machine::new(runtime)?;
+            let asked = ask(&machine).and_then(|()| machine.is_clean());
+            asked.map_err(|complaint| format!("{complaint}\n{}", machine.containerd.log_tail()))
+        })
+    });
+    trials.collect()
+}
+
+/// What a machine lacks.
+#[derive(Debug, Clone)]
+pub struct Lacking {
+    /// Its name, as [`REQUIRE_VARIABLE`] has it.
+    pub name: &'static str,
+    /// How that was found out.
+    pub why: String,
+}
+
+/// A trial; what the machine lacks makes it ignored, or a failure when it is required.
+pub fn trial(name: String, lacking: Option<Lacking>, run: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    match lacking {
+        None => Trial::test(name, move || run().map_err(Failed::from)),
+        Some(lacking) if is_required(lacking.name) => {
+            let complaint = format!("{} is required here and lacking: {}", lacking.name, lacking.why);
+            Trial::test(name, move || Err(complaint.into()))
+        }
+        Some(_) => Trial::test(name, move || run().map_err(Failed::from)).with_ignored_flag(true),
+    }
+}
+
+fn is_required(name: &str) -> bool {
+    std::env::var(REQUIRE_VARIABLE).is_ok_and(|names| names.split(',').any(|required| required.trim() == name))
+}
+
+/// What is missing for a private containerd.
+#[must_use]
+pub fn lacks_containerd() -> Option<Lacking> {
+    let programs = ["containerd", "ctr", "runc", "nsenter", "unshare", "ip", "busybox"];
+    let missing = programs.iter().find_map(|program| find_program(program).err());
+    missing.or_else(world::impossible).map(|why| Lacking { name: "containerd", why })
+}
+
+/// What is missing for containers of the shim.
+#[must_use]
+pub fn lacks_shim() -> Option<Lacking> {
+    if let Err(why) = find_shim() {
+        return Some(Lacking { name: "shim", why });
+    }
+    let guests = image::guests();
+    let why = format!("there is no {}: run tests/guests/build, or set WASMRT_GUESTS", guests.display());
+    if guests.is_dir() { None } else { Some(Lacking { name: "guests", why }) }
+}
