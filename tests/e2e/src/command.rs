@@ -283,7 +283,8 @@ fn line(command: &Command) -> String {
         .chain(command.get_args())
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let start = words.iter().position(|word| word == "--").filter(|_| words[0] == "nsenter").map_or(0, |at| at + 1);
+    let mut marks = words.iter().enumerate().filter(|(_, word)| *word == "--").map(|(at, _)| at + 1);
+    let start = if words[0] == "nsenter" { marks.nth(1).unwrap_or(0) } else { 0 };
     words[start..].join(" ")
 }
 

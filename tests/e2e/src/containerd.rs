@@ -126,7 +126,7 @@ impl Containerd {
         let config = directory.join("containerd.toml");
         let root = directory.join("containerd");
         let text = format!(
-            "version = 2\nroot = \"{}\"\nstate = \"/run/containerd\"\n[grpc]\naddress = \"{SOCKET}\"\n{plugins}",
+            "version = 2\nroot = \"{}\"\nstate = \"/run/containerd\"\n{plugins}\n[grpc]\naddress = \"{SOCKET}\"\n",
             root.display()
         );
         std::fs::write(&config, text).map_err(failed(config.display()))?;
@@ -171,10 +171,14 @@ impl Containerd {
         self.pid.get()
     }
 
-    /// The last lines of its log, in which shims log too.
+    /// What its log says, shims included, since it was up.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        tail(&self.log, 60)
+        let log = self.log();
+        let said: Vec<_> = log.lines().filter(|line| !line.contains("loading plugin")).collect();
+        let start = said.iter().position(|line| line.contains("successfully booted")).map_or(0, |at| at + 1);
+        let kept = &said[start.max(said.len().saturating_sub(80))..];
+        format!("  containerd's log:\n    {}", kept.join("\n    "))
     }
 
     /// All of its log.
@@ -203,13 +207,4 @@ pub fn client(world: &World, args: &[&str]) -> Command {
 /// As [`command::run`].
 pub fn ctr(world: &World, args: &[&str]) -> Result<Output> {
     command::run(client(world, args))
-}
-
-/// The last lines of a file, none when it is not there.
-#[must_use]
-pub fn tail(path: &Path, lines: usize) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let all: Vec<_> = text.lines().collect();
-    let kept = &all[all.len().saturating_sub(lines)..];
-    format!("{}:\n{}", path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()), kept.join("\n"))
 }

@@ -225,7 +225,12 @@ impl Container<'_> {
     /// # Errors
     /// When it does not end in time.
     pub fn feed(&self, input: &str) -> Result<Output> {
-        command::feed(self.command(&["--rm"]), input)
+        let mut running = Running::start(self.command(&["--rm"]), Stdio::piped())?;
+        running.write(input)?;
+        // The client forgets an end of its input that comes before the task is there.
+        self.machine.wait_for_state(&self.id, "RUNNING").map_err(|error| format!("{error}\n{}", running.stdout()))?;
+        running.close_input();
+        running.finish()
     }
 
     /// Runs it in the foreground, to be removed at its end; returns when it has printed this text.

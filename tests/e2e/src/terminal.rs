@@ -69,10 +69,11 @@ impl Terminal {
         tcsetwinsize(&self.master, size).map_err(failed("a terminal's size"))
     }
 
-    /// What was shown so far.
+    /// What was shown so far, without carriage returns: each terminal on the way adds one.
     #[must_use]
     pub fn shown(&self) -> String {
-        self.shown.lock().map(|shown| String::from_utf8_lossy(&shown).into_owned()).unwrap_or_default()
+        let shown = self.shown.lock().map(|shown| String::from_utf8_lossy(&shown).into_owned());
+        shown.unwrap_or_default().replace('\r', "")
     }
 
     /// Waits until this text was shown.

@@ -136,14 +136,14 @@ impl World {
         PathBuf::from(format!("/proc/{}/root{inside}", self.init))
     }
 
-    /// A command that runs inside.
+    /// A command that runs inside, and ends when its process outside does.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
             .args(["--target", &self.init.to_string(), "--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup"])
-            .arg("--")
-            .arg(program)
+            // What is started here ends with the process that the caller knows, which stands outside.
+            .args(["--", "setpriv", "--pdeathsig", "KILL", "--", program])
             .env_clear()
             .envs(self.environment());
         command

@@ -4,7 +4,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use wasmrt_e2e::Result;
 use wasmrt_e2e::command::Running;
-use wasmrt_e2e::containerd::client;
+use wasmrt_e2e::containerd::{client, linux};
+use wasmrt_e2e::image::Image;
 use wasmrt_e2e::machine::Machine;
 use wasmrt_e2e::program::{Program, with_busybox};
 use wasmrt_e2e::trials::{ALL, Question, WASM};
@@ -143,10 +144,11 @@ fn delete_running(machine: &Machine) -> Result<()> {
 
 /// A container's record without a task: nothing runs, and it is gone when it is deleted.
 fn create_only(machine: &Machine) -> Result<()> {
-    let image = machine.image(&[Program::Hello])?;
-    let runtime = machine.runtime;
-    let mut args = vec!["container", "create", "--runtime", runtime.handler(), "--platform", runtime.platform(), &image, "made"];
-    let argv = Program::Hello.argv(runtime.is_wasm());
+    // This command knows images of the machine's own platform only.
+    let image = Program::Hello.add_to(Image::new("localhost/made:latest", linux()), machine.runtime.is_wasm())?;
+    machine.import(&image)?;
+    let argv = Program::Hello.argv(machine.runtime.is_wasm());
+    let mut args = vec!["container", "create", "--runtime", machine.runtime.handler(), image.name(), "made"];
     args.extend(argv.iter().map(String::as_str));
     machine.ctr(&args)?.success()?;
     machine.ctr(&["task", "start", "made"])?.success()?.says("hello\n")?;

@@ -1,8 +1,11 @@
 //! Containers through containerd and its client.
 
+mod crowds;
 mod ends;
+mod faults;
 mod files;
 mod life;
+mod limits;
 mod streams;
 
 use libtest_mimic::Arguments;
@@ -15,6 +18,15 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::from_args();
-    let questions = [ends::QUESTIONS, files::QUESTIONS, life::QUESTIONS, streams::QUESTIONS].concat();
+    let questions = [
+        ends::QUESTIONS,
+        files::QUESTIONS,
+        streams::QUESTIONS,
+        life::QUESTIONS,
+        limits::QUESTIONS,
+        crowds::QUESTIONS,
+        faults::QUESTIONS,
+    ];
+    let questions = questions.concat();
     libtest_mimic::run(&arguments, trials(&questions)).exit_code()
 }

@@ -43,8 +43,10 @@ fn much(machine: &Machine) -> Result<()> {
 /// A terminal shows what is typed (its line discipline does that), and the program's answer; Ctrl-D is the end of the input.
 fn terminal(machine: &Machine) -> Result<()> {
     let mut terminal = Terminal::start(machine.container("cat", &Program::Cat)?.command(&["--rm", "--tty"]), 100, 40)?;
+    // Until the client has taken its own terminal over, that one would answer.
+    machine.wait_for_state("cat", "RUNNING")?;
     terminal.write("typed\n")?;
-    terminal.wait_for("typed\r\ntyped\r\n")?;
+    terminal.wait_for("typed\ntyped\n")?;
     terminal.write("\x04")?;
     let (code, shown) = terminal.finish()?;
     if code == 0 { Ok(()) } else { Err(format!("exit code {code}; the terminal shows {shown:?}")) }
