@@ -5,7 +5,7 @@ use crate::containerd::{Containerd, Runtime, WITHOUT_CRI, client, ctr};
 use crate::image::Image;
 use crate::leaks::Snapshot;
 use crate::program::Program;
-use crate::world::World;
+use crate::world::{Process, World};
 use crate::{Result, failed};
 use std::cell::Cell;
 use std::process::{Command, Stdio};
@@ -40,7 +40,7 @@ impl Machine {
     pub fn with_plugins(runtime: Runtime, plugins: &str) -> Result<Self> {
         let world = World::new()?;
         let containerd = Containerd::start(&world, plugins)?;
-        let before = Snapshot::of(&world)?;
+        let before = Snapshot::of(&world, &[containerd.pid()])?;
         Ok(Self { world, containerd, runtime, before, images: Cell::new(0) })
     }
 
@@ -119,6 +119,34 @@ impl Machine {
         pid.ok_or_else(|| format!("no task {id}\n{listed}"))
     }
 
+    /// The processes of shims.
+    ///
+    /// # Errors
+    /// When the world is no more.
+    pub fn shims(&self) -> Result<Vec<Process>> {
+        let mut processes = self.world.processes()?;
+        processes.retain(|process| process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-")));
+        let numbers: Vec<u32> = processes.iter().map(|process| process.pid).collect();
+        // What a shim forks keeps its name.
+        processes.retain(|process| !numbers.contains(&process.parent));
+        Ok(processes)
+    }
+
+    /// The processes below these.
+    ///
+    /// # Errors
+    /// When the world is no more.
+    pub fn below(&self, roots: &[u32]) -> Result<Vec<u32>> {
+        let all = self.world.processes()?;
+        let mut found: Vec<u32> = roots.to_vec();
+        let mut next = 0;
+        while let Some(parent) = found.get(next).copied() {
+            found.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.pid));
+            next += 1;
+        }
+        Ok(found.split_off(roots.len()))
+    }
+
     /// Waits until a task has this state, as `ctr` words it: `RUNNING`, `STOPPED`, `PAUSED`.
     ///
     /// # Errors
@@ -156,7 +184,9 @@ impl Machine {
                 return Err(format!("left behind:\n{left}"));
             }
         }
-        self.before.nothing_since(&self.world)
+        // A shim of runc's that was killed leaves its socket.
+        let tolerated = if self.runtime.is_wasm() { "" } else { "socket /run/containerd/s/" };
+        self.before.nothing_since(&self.world, &[self.containerd.pid()], tolerated)
     }
 
     /// Takes what there is now as what was there before.
@@ -164,7 +194,7 @@ impl Machine {
     /// # Errors
     /// When the world is no more.
     pub fn settle(&mut self) -> Result<()> {
-        self.before = Snapshot::of(&self.world)?;
+        self.before = Snapshot::of(&self.world, &[self.containerd.pid()])?;
         Ok(())
     }
 }
