@@ -25,8 +25,8 @@ const STANDING: &[&str] = &[
     "/run/wasmrt",
 ];
 
-/// Made by clients, for their own ends of streams; a client that is gone leaves it, and no shim may remove it.
-const OF_CLIENTS: &str = "/run/containerd/fifo";
+/// Made by clients (ctr, dockerd), for their own ends of streams and for networks: removed by them in their own time, and by no shim.
+const OF_CLIENTS: &[&str] = &["/run/containerd/fifo", "/run/docker"];
 
 /// What there is: processes, mounts, cgroups, and the names in `/run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ fn names(outside: &Path, inside: &Path, seen: &mut BTreeSet<String>) {
     let Ok(entries) = fs::read_dir(outside) else { return };
     for entry in entries.flatten() {
         let inside = inside.join(entry.file_name());
-        if inside == Path::new(OF_CLIENTS) {
+        if OF_CLIENTS.iter().any(|of_clients| Path::new(of_clients) == inside) {
             continue;
         }
         let Ok(kind) = entry.file_type() else { continue };

@@ -7,7 +7,7 @@ use crate::leaks::Snapshot;
 use crate::program::Program;
 use crate::world::{Process, World};
 use crate::{Result, failed};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ pub struct Machine {
     pub containerd: Containerd,
     /// What containers run under.
     pub runtime: Runtime,
-    before: Snapshot,
+    before: RefCell<Snapshot>,
+    daemons: RefCell<Vec<u32>>,
     images: Cell<u32>,
 }
 
@@ -41,7 +42,8 @@ impl Machine {
         let world = World::new()?;
         let containerd = Containerd::start(&world, plugins)?;
         let before = Snapshot::of(&world, &[containerd.pid()])?;
-        Ok(Self { world, containerd, runtime, before, images: Cell::new(0) })
+        let (before, daemons) = (RefCell::new(before), RefCell::default());
+        Ok(Self { world, containerd, runtime, before, daemons, images: Cell::new(0) })
     }
 
     /// Runs `ctr` to its end.
@@ -75,15 +77,20 @@ impl Machine {
     /// # Errors
     /// What `ctr` said, or a guest that is not built.
     pub fn image_with(&self, programs: &[Program], more: impl FnOnce(Image) -> Result<Image>) -> Result<String> {
-        let number = self.images.get();
-        self.images.set(number + 1);
-        let mut image = Image::new(&format!("localhost/tools{number}:latest"), self.runtime.platform());
-        for program in programs {
-            image = program.add_to(image, self.runtime.is_wasm())?;
-        }
-        let image = more(image)?;
+        let image = more(self.unimported(programs)?)?;
         self.import(&image)?;
         Ok(image.name().to_owned())
+    }
+
+    /// An image that can do these things, which is nowhere yet.
+    ///
+    /// # Errors
+    /// A guest that is not built.
+    pub fn unimported(&self, programs: &[Program]) -> Result<Image> {
+        let number = self.images.get();
+        self.images.set(number + 1);
+        let image = Image::new(&format!("localhost/tools{number}:latest"), self.runtime.platform());
+        programs.iter().try_fold(image, |image, program| program.add_to(image, self.runtime.is_wasm()))
     }
 
     /// A container that does this, out of an image made for it.
@@ -186,16 +193,23 @@ impl Machine {
         }
         // A shim of runc's that was killed leaves its socket.
         let tolerated = if self.runtime.is_wasm() { "" } else { "socket /run/containerd/s/" };
-        self.before.nothing_since(&self.world, &[self.containerd.pid()], tolerated)
+        self.before.borrow().nothing_since(&self.world, &self.daemons(), tolerated)
     }
 
-    /// Takes what there is now as what was there before.
+    /// Lets a daemon be, and takes what there is now as what was there before.
     ///
     /// # Errors
     /// When the world is no more.
-    pub fn settle(&mut self) -> Result<()> {
-        self.before = Snapshot::of(&self.world, &[self.containerd.pid()])?;
+    pub fn adopt(&self, daemon: u32) -> Result<()> {
+        self.daemons.borrow_mut().push(daemon);
+        *self.before.borrow_mut() = Snapshot::of(&self.world, &self.daemons())?;
         Ok(())
+    }
+
+    fn daemons(&self) -> Vec<u32> {
+        let mut daemons = self.daemons.borrow().clone();
+        daemons.push(self.containerd.pid());
+        daemons
     }
 }
 

@@ -4,6 +4,7 @@ use crate::containerd::{Runtime, find_program, find_shim};
 use crate::machine::Machine;
 use crate::{Result, image, world};
 use libtest_mimic::{Failed, Trial};
+use std::path::Path;
 
 /// Names, separated by commas, of what must not be lacking: `containerd`, `docker`, `cri`, `shim`, `guests`.
 pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
@@ -26,8 +27,8 @@ pub const WASM: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime];
 
 /// The questions as trials. Each gets a machine of its own and ends with the assertion that nothing is left.
 #[must_use]
-pub fn trials(questions: &[Question]) -> Vec<Trial> {
-    let containerd = lacks_containerd();
+pub fn trials(questions: &[Question], also: Option<Lacking>) -> Vec<Trial> {
+    let containerd = lacks_containerd().or(also);
     let pairs = questions.iter().flat_map(|question| question.runtimes.iter().map(move |runtime| (question, *runtime)));
     let trials = pairs.map(|(question, runtime)| {
         let name = format!("{}::{}", runtime.name(), question.name);
@@ -73,6 +74,16 @@ pub fn lacks_containerd() -> Option<Lacking> {
     let programs = ["containerd", "ctr", "runc", "nsenter", "unshare", "ip", "busybox"];
     let missing = programs.iter().find_map(|program| find_program(program).err());
     missing.or_else(world::impossible).map(|why| Lacking { name: "containerd", why })
+}
+
+/// What is missing for a private dockerd.
+#[must_use]
+pub fn lacks_docker() -> Option<Lacking> {
+    let programs = ["dockerd", "docker", "docker-proxy", "iptables", "curl"];
+    let missing = programs.iter().find_map(|program| find_program(program).err());
+    let plugin = Path::new("/usr/libexec/docker/cli-plugins/docker-buildx");
+    let missing = missing.or_else(|| (!plugin.is_file()).then(|| format!("{} is not installed", plugin.display())));
+    missing.map(|why| Lacking { name: "docker", why })
 }
 
 /// What is missing for containers of the shim.

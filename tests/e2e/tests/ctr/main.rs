@@ -28,5 +28,5 @@ fn main() -> ExitCode {
         faults::QUESTIONS,
     ];
     let questions = questions.concat();
-    libtest_mimic::run(&arguments, trials(&questions)).exit_code()
+    libtest_mimic::run(&arguments, trials(&questions, None)).exit_code()
 }
