@@ -171,13 +171,15 @@ impl Containerd {
         self.pid.get()
     }
 
-    /// What its log says, shims included, since it was up.
+    /// What its log says, shims included, since it was up, and what went wrong before.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let log = self.log();
         let said: Vec<_> = log.lines().filter(|line| !line.contains("loading plugin")).collect();
         let start = said.iter().position(|line| line.contains("successfully booted")).map_or(0, |at| at + 1);
-        let kept = &said[start.max(said.len().saturating_sub(80))..];
+        let (before, since) = said.split_at(start);
+        let mut kept: Vec<_> = before.iter().copied().filter(|line| line.contains("level=error")).collect();
+        kept.extend(&since[since.len().saturating_sub(80)..]);
         format!("  containerd's log:\n    {}", kept.join("\n    "))
     }
 
@@ -188,7 +190,8 @@ impl Containerd {
     }
 }
 
-const SOCKET: &str = "/run/containerd/containerd.sock";
+/// Where containerd serves its clients.
+pub const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// What a containerd that serves clients alone can do without.
 pub const WITHOUT_CRI: &str = "disabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.internal.v1.opt\"]\n";

@@ -43,7 +43,7 @@ impl<'m> Docker<'m> {
         let docker = Self { machine, pid, log };
         let up = crate::eventually(Duration::from_secs(30), || docker.run(&["version"])?.success());
         up.map_err(|complaint| format!("dockerd does not come up: {complaint}\n{}", docker.log()))?;
-        machine.adopt(pid)?;
+        machine.adopt(&[pid])?;
         Ok(docker)
     }
 

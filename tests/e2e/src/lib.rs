@@ -6,7 +6,7 @@
 //!
 //! - [`world`]: the namespaces, and the processes that keep and clean them
 //! - [`command`]: commands, bounded in time, and everything they print; [`terminal`]: a terminal for them
-//! - [`containerd`]: a private containerd and its client; [`docker`]: a private dockerd upon it
+//! - [`containerd`]: a private containerd and its client; [`docker`]: a private dockerd upon it; [`cri`]: pods
 //! - [`image`]: images made of guests; [`program`]: what containers do, for Linux and for WebAssembly
 //! - [`leaks`]: what a container left behind
 //! - [`machine`]: all of it together; [`trials`]: trials with names, and what a machine lacks
@@ -15,6 +15,7 @@
 
 pub mod command;
 pub mod containerd;
+pub mod cri;
 pub mod docker;
 pub mod image;
 pub mod leaks;

@@ -41,6 +41,14 @@ impl Machine {
     pub fn with_plugins(runtime: Runtime, plugins: &str) -> Result<Self> {
         let world = World::new()?;
         let containerd = Containerd::start(&world, plugins)?;
+        Self::of(world, containerd, runtime)
+    }
+
+    /// Makes one of a world and a containerd that runs in it.
+    ///
+    /// # Errors
+    /// When the world is no more.
+    pub fn of(world: World, containerd: Containerd, runtime: Runtime) -> Result<Self> {
         let before = Snapshot::of(&world, &[containerd.pid()])?;
         let (before, daemons) = (RefCell::new(before), RefCell::default());
         Ok(Self { world, containerd, runtime, before, daemons, images: Cell::new(0) })
@@ -87,9 +95,17 @@ impl Machine {
     /// # Errors
     /// A guest that is not built.
     pub fn unimported(&self, programs: &[Program]) -> Result<Image> {
+        self.unimported_of(self.runtime.platform(), programs)
+    }
+
+    /// As [`unimported`](Self::unimported), of another platform.
+    ///
+    /// # Errors
+    /// A guest that is not built.
+    pub fn unimported_of(&self, platform: &str, programs: &[Program]) -> Result<Image> {
         let number = self.images.get();
         self.images.set(number + 1);
-        let image = Image::new(&format!("localhost/tools{number}:latest"), self.runtime.platform());
+        let image = Image::new(&format!("localhost/tools{number}:latest"), platform);
         programs.iter().try_fold(image, |image, program| program.add_to(image, self.runtime.is_wasm()))
     }
 
@@ -196,12 +212,12 @@ impl Machine {
         self.before.borrow().nothing_since(&self.world, &self.daemons(), tolerated)
     }
 
-    /// Lets a daemon be, and takes what there is now as what was there before.
+    /// Lets daemons be, and takes what there is now as what was there before.
     ///
     /// # Errors
     /// When the world is no more.
-    pub fn adopt(&self, daemon: u32) -> Result<()> {
-        self.daemons.borrow_mut().push(daemon);
+    pub fn adopt(&self, daemons: &[u32]) -> Result<()> {
+        self.daemons.borrow_mut().extend(daemons);
         *self.before.borrow_mut() = Snapshot::of(&self.world, &self.daemons())?;
         Ok(())
     }

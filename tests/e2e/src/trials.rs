@@ -27,7 +27,7 @@ pub const WASM: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime];
 
 /// The questions as trials. Each gets a machine of its own and ends with the assertion that nothing is left.
 #[must_use]
-pub fn trials(questions: &[Question], also: Option<Lacking>) -> Vec<Trial> {
+pub fn trials(questions: &[Question], make: fn(Runtime) -> Result<Machine>, also: Option<Lacking>) -> Vec<Trial> {
     let containerd = lacks_containerd().or(also);
     let pairs = questions.iter().flat_map(|question| question.runtimes.iter().map(move |runtime| (question, *runtime)));
     let trials = pairs.map(|(question, runtime)| {
@@ -35,7 +35,7 @@ pub fn trials(questions: &[Question], also: Option<Lacking>) -> Vec<Trial> {
         let lacking = containerd.clone().or_else(|| if runtime.is_wasm() { lacks_shim() } else { None });
         let ask = question.ask;
         trial(name, lacking, move || {
-            let machine = Machine::new(runtime)?;
+            let machine = make(runtime)?;
             let asked = ask(&machine).and_then(|()| machine.is_clean());
             asked.map_err(|complaint| format!("{complaint}\n{}", machine.containerd.log_tail()))
         })
@@ -84,6 +84,16 @@ pub fn lacks_docker() -> Option<Lacking> {
     let plugin = Path::new("/usr/libexec/docker/cli-plugins/docker-buildx");
     let missing = missing.or_else(|| (!plugin.is_file()).then(|| format!("{} is not installed", plugin.display())));
     missing.map(|why| Lacking { name: "docker", why })
+}
+
+/// What is missing for pods.
+#[must_use]
+pub fn lacks_cri() -> Option<Lacking> {
+    let plugins = ["bridge", "host-local", "loopback", "portmap"];
+    let missing = plugins.iter().map(|name| Path::new("/usr/lib/cni").join(name)).find(|path| !path.is_file());
+    let missing = missing.map(|path| format!("{} is not installed", path.display()));
+    let missing = missing.or_else(|| ["iptables", "curl"].iter().find_map(|program| find_program(program).err()));
+    missing.map(|why| Lacking { name: "cri", why })
 }
 
 /// What is missing for containers of the shim.

@@ -10,6 +10,7 @@ mod streams;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
+use wasmrt_e2e::machine::Machine;
 use wasmrt_e2e::trials::trials;
 use wasmrt_e2e::world;
 
@@ -28,5 +29,5 @@ fn main() -> ExitCode {
         faults::QUESTIONS,
     ];
     let questions = questions.concat();
-    libtest_mimic::run(&arguments, trials(&questions, None)).exit_code()
+    libtest_mimic::run(&arguments, trials(&questions, Machine::new, None)).exit_code()
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let questions = [run::QUESTIONS, life::QUESTIONS, limits::QUESTIONS].concat();
-    libtest_mimic::run(&arguments, trials(&questions, lacks_docker())).exit_code()
+    libtest_mimic::run(&arguments, trials(&questions, Machine::new, lacks_docker())).exit_code()
 }
 
 /// Asks something of a dockerd, and shows its log with what is wrong.
