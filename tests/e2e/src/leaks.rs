@@ -22,6 +22,8 @@ const STANDING: &[&str] = &[
     "/run/containerd/io.containerd.runtime.v2.task/moby",
     "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
     "/run/netns",
+    // mount(8)'s own.
+    "/run/mount",
     "/run/containerd/io.containerd.grpc.v1.cri/sandboxes",
     "/run/containerd/io.containerd.grpc.v1.cri/containers",
     "/run/wasmrt",

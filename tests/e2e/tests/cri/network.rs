@@ -87,7 +87,9 @@ fn sidecar(cri: &Cri<'_>) -> Result<()> {
     let pod = cri.pod()?;
     start_server(cri, &pod)?;
     let image = with_busybox(cri.machine().unimported_of(linux(), &[])?)?;
-    let script = "until busybox wget -q -T 2 -O - http://127.0.0.1:8080/health; do sleep 0.2; done; echo; echo reached; exec sleep 1000";
+    let request = r"GET /health HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n";
+    let ask = format!("printf '{request}' | busybox nc 127.0.0.1 8080 | busybox grep '^HTTP/1.[01] 200'");
+    let script = &format!("until {ask}; do sleep 0.2; done; echo reached; exec sleep 1000");
     let argv: Vec<String> = ["/bin/busybox", "sh", "-c", script].map(str::to_owned).into();
     start(cri, &pod, &image, "sidecar", argv, |_| ())?;
     pod.logged("sidecar", "reached").map_err(|error| format!("{error}\nthe server's log:\n{}", pod.log("server")))?;
