@@ -96,7 +96,8 @@ pub fn find_shim() -> Result<PathBuf> {
 /// # Errors
 /// Where it was looked for.
 pub fn find_program(name: &str) -> Result<PathBuf> {
-    let found = crate::world::PATH.split(':').map(|directory| Path::new(directory).join(name)).find(|path| path.is_file());
+    let found =
+        crate::world::PATH.split(':').map(|directory| Path::new(directory).join(name)).find(|path| path.is_file());
     found.ok_or_else(|| format!("{name} is not installed: it is not in {}", crate::world::PATH))
 }
 

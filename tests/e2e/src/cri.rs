@@ -112,7 +112,8 @@ impl<'m> Cri<'m> {
             RuntimeServiceClient::new(endpoint.connect_lazy())
         };
         let cri = Self { machine, runtime, client, pods: Cell::new(0) };
-        let pause = with_busybox(Image::new(PAUSE, linux()))?.with_config("Entrypoint", json!(["/bin/busybox", "sleep", "100000"]));
+        let pause = with_busybox(Image::new(PAUSE, linux()))?
+            .with_config("Entrypoint", json!(["/bin/busybox", "sleep", "100000"]));
         cri.import(&pause)?;
         cri.wait_until_ready()?;
         machine.adopt(&[])?;
@@ -125,7 +126,8 @@ impl<'m> Cri<'m> {
     /// What it says instead.
     pub fn wait_until_ready(&self) -> Result<()> {
         crate::eventually(Duration::from_secs(30), || {
-            let status = self.call("Status", |mut client| async move { client.status(v1::StatusRequest::default()).await })?;
+            let status =
+                self.call("Status", |mut client| async move { client.status(v1::StatusRequest::default()).await })?;
             let conditions = status.status.map(|status| status.conditions).unwrap_or_default();
             match conditions.iter().find(|condition| !condition.status) {
                 None if !conditions.is_empty() => Ok(()),

@@ -108,7 +108,8 @@ impl<'m> Docker<'m> {
     #[must_use]
     pub fn container_of(&self, image: &str, flags: &[&str], program: &Program) -> Command {
         let runtime = self.machine.runtime;
-        let mut command = self.command(&["run", "--runtime", runtime.handler(), "--platform", runtime.platform(), "--pull", "never"]);
+        let mut command =
+            self.command(&["run", "--runtime", runtime.handler(), "--platform", runtime.platform(), "--pull", "never"]);
         command.args(flags).arg(image).args(program.argv(runtime.is_wasm()));
         command
     }

@@ -44,9 +44,16 @@ impl Snapshot {
     pub fn of(world: &World, daemons: &[u32]) -> Result<Self> {
         let mut seen = BTreeSet::new();
         for process in world.processes()?.iter().filter(|process| !daemons.contains(&process.pid)) {
-            let of = format!("process {} ({}, child of {}): {}", process.pid, process.state, process.parent, process.command);
+            let of = format!(
+                "process {} ({}, child of {}): {}",
+                process.pid, process.state, process.parent, process.command
+            );
             // Its state changes all the time; what counts is the process.
-            seen.insert(if process.state == 'Z' { of } else { format!("process {}: {}", process.pid, process.command) });
+            seen.insert(if process.state == 'Z' {
+                of
+            } else {
+                format!("process {}: {}", process.pid, process.command)
+            });
         }
         seen.extend(world.mounts()?.into_iter().map(|mount| format!("mount {mount}")));
         cgroups(&world.path("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup"), 0, &mut seen);

@@ -77,7 +77,7 @@ impl Machine {
     /// # Errors
     /// What `ctr` said, or a guest that is not built.
     pub fn image(&self, programs: &[Program]) -> Result<String> {
-        self.image_with(programs, |image| Ok(image))
+        self.image_with(programs, Ok)
     }
 
     /// As [`image`](Self::image), with more in it.
@@ -148,7 +148,8 @@ impl Machine {
     /// When the world is no more.
     pub fn shims(&self) -> Result<Vec<Process>> {
         let mut processes = self.world.processes()?;
-        processes.retain(|process| process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-")));
+        processes
+            .retain(|process| process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-")));
         let numbers: Vec<u32> = processes.iter().map(|process| process.pid).collect();
         // What a shim forks keeps its name.
         processes.retain(|process| !numbers.contains(&process.parent));

@@ -73,7 +73,9 @@ impl Program {
             Self::Cat => "exec cat".to_owned(),
             Self::Env => "exec env".to_owned(),
             Self::Args(args) => {
-                let mut argv: Vec<_> = ["/bin/busybox", "sh", "-c", "for arg; do echo \"arg: $arg\"; done", "sh"].map(str::to_owned).into();
+                let mut argv: Vec<_> = ["/bin/busybox", "sh", "-c", "for arg; do echo \"arg: $arg\"; done", "sh"]
+                    .map(str::to_owned)
+                    .into();
                 argv.extend(args.iter().cloned());
                 return argv;
             }
@@ -144,7 +146,9 @@ impl Step {
         match self {
             Self::Read(path) => format!("echo \"read:{path} -> $(cat {path} 2>/dev/null || echo failed)\""),
             Self::Write(path, text) => {
-                format!("echo \"write:{path}:{text} -> $( (printf %s '{text}' > {path}) 2>/dev/null && echo 'done' || echo failed)\"")
+                format!(
+                    "echo \"write:{path}:{text} -> $( (printf %s '{text}' > {path}) 2>/dev/null && echo 'done' || echo failed)\""
+                )
             }
         }
     }

@@ -25,7 +25,8 @@ impl Terminal {
     /// # Errors
     /// What the machine refused.
     pub fn start(mut command: Command, columns: u16, rows: u16) -> Result<Self> {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(failed("a terminal"))?;
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(failed("a terminal"))?;
         grantpt(&master).map_err(failed("a terminal"))?;
         unlockpt(&master).map_err(failed("a terminal"))?;
         let name = ptsname(&master, Vec::new()).map_err(failed("a terminal"))?;

@@ -56,8 +56,12 @@ pub fn container_config(name: &str, image: &str, argv: Vec<String>) -> v1::Conta
             resources: Some(v1::LinuxContainerResources { cpu_shares: 2, oom_score_adj: 1000, ..Default::default() }),
             security_context: Some(v1::LinuxContainerSecurityContext {
                 namespace_options: Some(namespaces()),
-                masked_paths: ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"].map(str::to_owned).into(),
-                readonly_paths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"].map(str::to_owned).into(),
+                masked_paths: ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]
+                    .map(str::to_owned)
+                    .into(),
+                readonly_paths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+                    .map(str::to_owned)
+                    .into(),
                 ..Default::default()
             }),
         }),
@@ -79,8 +83,10 @@ impl<'c> Pod<'c> {
     /// When it has none.
     pub fn address(&self) -> Result<String> {
         let request = v1::PodSandboxStatusRequest { pod_sandbox_id: self.id.clone(), verbose: false };
-        let answer = self.cri.call("PodSandboxStatus", |mut client| async move { client.pod_sandbox_status(request).await })?;
-        let address = answer.status.and_then(|status| status.network).map(|network| network.ip).filter(|ip| !ip.is_empty());
+        let answer =
+            self.cri.call("PodSandboxStatus", |mut client| async move { client.pod_sandbox_status(request).await })?;
+        let address =
+            answer.status.and_then(|status| status.network).map(|network| network.ip).filter(|ip| !ip.is_empty());
         address.ok_or("the pod has no address".to_owned())
     }
 
@@ -96,7 +102,12 @@ impl<'c> Pod<'c> {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub fn create_with(&self, name: &str, program: &Program, change: impl FnOnce(&mut v1::ContainerConfig)) -> Result<String> {
+    pub fn create_with(
+        &self,
+        name: &str,
+        program: &Program,
+        change: impl FnOnce(&mut v1::ContainerConfig),
+    ) -> Result<String> {
         let image = self.cri.image(std::slice::from_ref(program))?;
         let mut config = container_config(name, &image, program.argv(self.cri.machine().runtime.is_wasm()));
         change(&mut config);
@@ -113,7 +124,8 @@ impl<'c> Pod<'c> {
             config: Some(config),
             sandbox_config: Some(self.config.clone()),
         };
-        let answer = self.cri.call("CreateContainer", |mut client| async move { client.create_container(request).await })?;
+        let answer =
+            self.cri.call("CreateContainer", |mut client| async move { client.create_container(request).await })?;
         Ok(answer.container_id)
     }
 
@@ -142,7 +154,8 @@ impl<'c> Pod<'c> {
     /// What it said.
     pub fn status(&self, id: &str) -> Result<v1::ContainerStatus> {
         let request = v1::ContainerStatusRequest { container_id: id.to_owned(), verbose: false };
-        let answer = self.cri.call("ContainerStatus", |mut client| async move { client.container_status(request).await })?;
+        let answer =
+            self.cri.call("ContainerStatus", |mut client| async move { client.container_status(request).await })?;
         answer.status.ok_or("a container without a status".to_owned())
     }
 
@@ -153,7 +166,11 @@ impl<'c> Pod<'c> {
     pub fn ended(&self, id: &str) -> Result<v1::ContainerStatus> {
         crate::eventually(Duration::from_secs(30), || {
             let status = self.status(id)?;
-            if status.state == i32::from(ContainerState::ContainerExited) { Ok(status) } else { Err(format!("it goes on: {status:?}")) }
+            if status.state == i32::from(ContainerState::ContainerExited) {
+                Ok(status)
+            } else {
+                Err(format!("it goes on: {status:?}"))
+            }
         })
     }
 
@@ -189,7 +206,8 @@ impl<'c> Pod<'c> {
     /// What containerd said.
     pub fn stats(&self, id: &str) -> Result<(u64, u64)> {
         let request = v1::ContainerStatsRequest { container_id: id.to_owned() };
-        let answer = self.cri.call("ContainerStats", |mut client| async move { client.container_stats(request).await })?;
+        let answer =
+            self.cri.call("ContainerStats", |mut client| async move { client.container_stats(request).await })?;
         let stats = answer.stats.ok_or("no figures")?;
         let cpu = stats.cpu.as_ref().and_then(|cpu| cpu.usage_core_nano_seconds).map(|value| value.value);
         let memory = stats.memory.as_ref().and_then(|memory| memory.working_set_bytes).map(|value| value.value);
@@ -201,8 +219,17 @@ impl<'c> Pod<'c> {
     /// # Errors
     /// What containerd said.
     pub fn update(&self, id: &str, linux: v1::LinuxContainerResources) -> Result<()> {
-        let request = v1::UpdateContainerResourcesRequest { container_id: id.to_owned(), linux: Some(linux), ..Default::default() };
-        self.cri.call("UpdateContainerResources", |mut client| async move { client.update_container_resources(request).await }).map(drop)
+        let request = v1::UpdateContainerResourcesRequest {
+            container_id: id.to_owned(),
+            linux: Some(linux),
+            ..Default::default()
+        };
+        self.cri
+            .call(
+                "UpdateContainerResources",
+                |mut client| async move { client.update_container_resources(request).await },
+            )
+            .map(drop)
     }
 
     /// Stops a container: SIGTERM, and SIGKILL after that many seconds.
@@ -231,7 +258,9 @@ impl<'c> Pod<'c> {
         let request = v1::StopPodSandboxRequest { pod_sandbox_id: self.id.clone() };
         self.cri.call("StopPodSandbox", |mut client| async move { client.stop_pod_sandbox(request).await })?;
         let request = v1::RemovePodSandboxRequest { pod_sandbox_id: self.id.clone() };
-        self.cri.call("RemovePodSandbox", |mut client| async move { client.remove_pod_sandbox(request).await }).map(drop)
+        self.cri
+            .call("RemovePodSandbox", |mut client| async move { client.remove_pod_sandbox(request).await })
+            .map(drop)
     }
 }
 

@@ -109,10 +109,20 @@ fn given(cri: &Cri<'_>) -> Result<()> {
     })?;
     pod.start(&env)?;
     pod.logged("env", " stdout F COLOUR=deep blue\n")?;
-    let steps = vec![Step::Read("note"), Step::Write("/volume/no", "no"), Step::Write("/made", "no"), Step::Read("/etc/hostname")];
+    let steps = vec![
+        Step::Read("note"),
+        Step::Write("/volume/no", "no"),
+        Step::Write("/made", "no"),
+        Step::Read("/etc/hostname"),
+    ];
     let files = pod.create_with("files", &Program::Files(steps), |config| {
         let host_path = directory.display().to_string();
-        config.mounts.push(v1::Mount { container_path: "/volume".to_owned(), host_path, readonly: true, ..Default::default() });
+        config.mounts.push(v1::Mount {
+            container_path: "/volume".to_owned(),
+            host_path,
+            readonly: true,
+            ..Default::default()
+        });
         config.working_dir = "/volume".to_owned();
         if let Some(context) = config.linux.as_mut().and_then(|linux| linux.security_context.as_mut()) {
             context.readonly_rootfs = true;

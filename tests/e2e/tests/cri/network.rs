@@ -29,7 +29,13 @@ fn start_server(cri: &Cri<'_>, pod: &Pod<'_>) -> Result<()> {
     start(cri, pod, &image, "server", ["/bin/busybox", "sh", "-c", script].map(str::to_owned).into(), |_| ())
 }
 
-fn start_guest(cri: &Cri<'_>, pod: &Pod<'_>, name: &str, env: &[(&str, &str)], annotations: &[(&str, &str)]) -> Result<()> {
+fn start_guest(
+    cri: &Cri<'_>,
+    pod: &Pod<'_>,
+    name: &str,
+    env: &[(&str, &str)],
+    annotations: &[(&str, &str)],
+) -> Result<()> {
     let image = cri.machine().unimported_of(linux(), &[])?.with_program("app/server.wasm", guest(name)?);
     start(cri, pod, &image, "server", vec!["/app/server.wasm".to_owned()], |config| {
         let pairs = env.iter().map(|(key, value)| v1::KeyValue { key: (*key).to_owned(), value: (*value).to_owned() });

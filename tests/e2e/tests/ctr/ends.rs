@@ -70,7 +70,8 @@ fn broken_wasm(machine: &Machine) -> Result<()> {
 }
 
 fn program_is_a_directory(machine: &Machine) -> Result<()> {
-    let image = machine.image_with(&[Program::Hello], |image| Ok(image.with("app/directory.wasm", Content::Directory)))?;
+    let image =
+        machine.image_with(&[Program::Hello], |image| Ok(image.with("app/directory.wasm", Content::Directory)))?;
     let container = machine.container_of("directory", &image, &Program::Hello).doing(&["/app/directory.wasm"]);
     container.run()?.refused(&["directory.wasm"]).map(drop)?;
     gone(machine, "directory")

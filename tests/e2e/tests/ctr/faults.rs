@@ -15,17 +15,57 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "faults::containerd_ended_under_a_container", runtimes: ALL, ask: containerd_ended },
     Question { name: "faults::guest_ends_without_containerd", runtimes: ALL, ask: guest_ends_without_containerd },
     Question { name: "faults::client_killed", runtimes: ALL, ask: client_killed },
-    Question { name: "faults::shim_killed_at_its_start", runtimes: ALL, ask: |machine| at(machine, Step::ShimIsThere, Victim::Shim) },
+    Question {
+        name: "faults::shim_killed_at_its_start",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::ShimIsThere, Victim::Shim),
+    },
     // runc leaves cgroups behind when it is killed in the middle of this, so it is not asked.
-    Question { name: "faults::shim_killed_at_create", runtimes: WASM, ask: |machine| at(machine, Step::CgroupIsThere, Victim::Shim) },
-    Question { name: "faults::shim_killed_while_running", runtimes: ALL, ask: |machine| at(machine, Step::Running, Victim::Shim) },
-    Question { name: "faults::shim_killed_before_delete", runtimes: ALL, ask: |machine| at(machine, Step::Stopped, Victim::Shim) },
-    Question { name: "faults::children_killed_at_create", runtimes: WASM, ask: |machine| at(machine, Step::CgroupIsThere, Victim::Children) },
-    Question { name: "faults::children_killed_while_running", runtimes: ALL, ask: |machine| at(machine, Step::Running, Victim::Children) },
-    Question { name: "faults::all_killed_while_running", runtimes: ALL, ask: |machine| at(machine, Step::Running, Victim::All) },
-    Question { name: "faults::containerd_killed_at_the_shims_start", runtimes: ALL, ask: |machine| at(machine, Step::ShimIsThere, Victim::Containerd) },
-    Question { name: "faults::containerd_killed_at_create", runtimes: WASM, ask: |machine| at(machine, Step::CgroupIsThere, Victim::Containerd) },
-    Question { name: "faults::containerd_killed_before_delete", runtimes: ALL, ask: |machine| at(machine, Step::Stopped, Victim::Containerd) },
+    Question {
+        name: "faults::shim_killed_at_create",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::CgroupIsThere, Victim::Shim),
+    },
+    Question {
+        name: "faults::shim_killed_while_running",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::Running, Victim::Shim),
+    },
+    Question {
+        name: "faults::shim_killed_before_delete",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::Stopped, Victim::Shim),
+    },
+    Question {
+        name: "faults::children_killed_at_create",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::CgroupIsThere, Victim::Children),
+    },
+    Question {
+        name: "faults::children_killed_while_running",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::Running, Victim::Children),
+    },
+    Question {
+        name: "faults::all_killed_while_running",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::Running, Victim::All),
+    },
+    Question {
+        name: "faults::containerd_killed_at_the_shims_start",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::ShimIsThere, Victim::Containerd),
+    },
+    Question {
+        name: "faults::containerd_killed_at_create",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::CgroupIsThere, Victim::Containerd),
+    },
+    Question {
+        name: "faults::containerd_killed_before_delete",
+        runtimes: ALL,
+        ask: |machine| at(machine, Step::Stopped, Victim::Containerd),
+    },
     Question { name: "faults::no_root_filesystem", runtimes: ALL, ask: no_root_filesystem },
     Question { name: "faults::no_space_for_artifacts", runtimes: WASM, ask: no_space_for_artifacts },
 ];
@@ -121,7 +161,8 @@ fn at(machine: &Machine, step: Step, victim: Victim) -> Result<()> {
         reach(machine, &id, step)?;
         strike(machine, victim)?;
         // Whether the client was successful depends on how far it had come.
-        let said = starting.finish_within(Duration::from_secs(30)).map_err(|error| format!("round {round}: {error}"))?;
+        let said =
+            starting.finish_within(Duration::from_secs(30)).map_err(|error| format!("round {round}: {error}"))?;
         if victim == Victim::Containerd {
             machine.containerd.start_again(&machine.world)?;
         }
@@ -143,7 +184,9 @@ fn reach(machine: &Machine, id: &str, step: Step) -> Result<()> {
         Step::ShimIsThere | Step::CgroupIsThere => {}
     }
     let cgroup = machine.world.path(&format!("/sys/fs/cgroup/memory/e2e/{id}"));
-    let cgroup = if cgroup.parent().is_some_and(|above| above.ends_with("e2e")) && machine.world.path("/sys/fs/cgroup/memory").is_dir() {
+    let cgroup = if cgroup.parent().is_some_and(|above| above.ends_with("e2e"))
+        && machine.world.path("/sys/fs/cgroup/memory").is_dir()
+    {
         cgroup
     } else {
         machine.world.path(&format!("/sys/fs/cgroup/e2e/{id}"))
@@ -190,7 +233,8 @@ fn forget(machine: &Machine, id: &str) -> Result<()> {
 }
 
 fn no_root_filesystem(machine: &Machine) -> Result<()> {
-    let mut command = wasmrt_e2e::containerd::client(&machine.world, &["run", "--rm", "--runtime", machine.runtime.handler()]);
+    let mut command =
+        wasmrt_e2e::containerd::client(&machine.world, &["run", "--rm", "--runtime", machine.runtime.handler()]);
     let missing = machine.world.directory().join("no-such-directory");
     command.arg("--rootfs").arg(&missing).arg("nowhere").args(Program::Hello.argv(machine.runtime.is_wasm()));
     run(command)?.refused(&["no-such-directory"])?;

@@ -26,7 +26,10 @@ pub(crate) const QUESTIONS: &[Question] = &[
 fn arguments(machine: &Machine) -> Result<()> {
     let args = ["plain", "two words", "", "'quoted' \"$x\""].map(str::to_owned);
     let output = machine.container("arguments", &Program::Args(args.to_vec()))?.run()?.success()?;
-    args.iter().filter(|arg| !arg.is_empty()).try_fold(output, |output, arg| output.says(&format!(": {arg}\n"))).map(drop)
+    args.iter()
+        .filter(|arg| !arg.is_empty())
+        .try_fold(output, |output, arg| output.says(&format!(": {arg}\n")))
+        .map(drop)
 }
 
 fn environment(machine: &Machine) -> Result<()> {
@@ -34,7 +37,11 @@ fn environment(machine: &Machine) -> Result<()> {
     let output = container.with(&["--env", "COLOUR=deep blue", "--env", "EMPTY="]).run()?.success()?;
     let output = output.says("COLOUR=deep blue\n")?.says("EMPTY=\n")?.says("PATH=")?;
     // The daemon's own variables are nobody else's business.
-    if output.stdout.contains("TMPDIR") { Err(format!("a variable of the daemon's came through\n{output}")) } else { Ok(()) }
+    if output.stdout.contains("TMPDIR") {
+        Err(format!("a variable of the daemon's came through\n{output}"))
+    } else {
+        Ok(())
+    }
 }
 
 fn working_directory(machine: &Machine) -> Result<()> {
@@ -120,12 +127,16 @@ fn outside(machine: &Machine) -> Result<()> {
     let directory = shared(machine)?;
     let target = format!("../../../../../../../..{directory}/note");
     let absolute = format!("{directory}/note");
-    let program = Program::Files(vec![Step::Read("/up"), Step::Read("/absolute"), Step::Read("/../../../../etc/hostname")]);
+    let program =
+        Program::Files(vec![Step::Read("/up"), Step::Read("/absolute"), Step::Read("/../../../../etc/hostname")]);
     let image = machine.image_with(std::slice::from_ref(&program), |image| {
         Ok(image.with("up", Content::Link(target)).with("absolute", Content::Link(absolute)))
     })?;
     let output = machine.container_of("outside", &image, &program).run()?;
-    ["read:/up", "read:/absolute", "read:/../../../../etc/hostname"].iter().try_fold(output, |output, step| fails(output, step)).map(drop)
+    ["read:/up", "read:/absolute", "read:/../../../../etc/hostname"]
+        .iter()
+        .try_fold(output, |output, step| fails(output, step))
+        .map(drop)
 }
 
 fn path_search(machine: &Machine) -> Result<()> {

@@ -107,7 +107,13 @@ fn exec_linux(machine: &Machine) -> Result<()> {
 
 fn pause(machine: &Machine) -> Result<()> {
     let mut running = machine.container("paused", &Program::Cat)?.command(&["--rm"]);
-    let mut running = Running::start({ running.env("LC_ALL", "C"); running }, Stdio::piped())?;
+    let mut running = Running::start(
+        {
+            running.env("LC_ALL", "C");
+            running
+        },
+        Stdio::piped(),
+    )?;
     running.write("before\n")?;
     running.wait_for("before\n")?;
     machine.ctr(&["task", "pause", "paused"])?.success()?;
@@ -188,8 +194,10 @@ fn metrics(machine: &Machine) -> Result<()> {
     let since = Instant::now();
     let figures = wasmrt_e2e::eventually(Duration::from_secs(20), || {
         let shown = machine.ctr(&["task", "metrics", "--format", "json", "measured"])?.success()?;
-        let figures: serde_json::Value = serde_json::from_str(&shown.stdout).map_err(|error| format!("{error}\n{shown}"))?;
-        let used = figures["cpu"]["usage"]["total"].as_u64().or(figures["cpu"]["usage_usec"].as_u64().map(|usec| usec * 1000));
+        let figures: serde_json::Value =
+            serde_json::from_str(&shown.stdout).map_err(|error| format!("{error}\n{shown}"))?;
+        let used =
+            figures["cpu"]["usage"]["total"].as_u64().or(figures["cpu"]["usage_usec"].as_u64().map(|usec| usec * 1000));
         match used {
             Some(used) if used > 500_000_000 => Ok(figures),
             _ => Err(format!("half a second of processor time is not reported: {figures}")),

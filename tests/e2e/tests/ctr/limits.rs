@@ -46,7 +46,8 @@ fn out_of_memory(machine: &Machine) -> Result<()> {
     let events = Running::start(client(&machine.world, &["events"]), Stdio::null())?;
     let program = Program::Fill("/volume/file".to_owned(), 200);
     let container = machine.container("hog", &program)?;
-    let container = container.with(&["--memory-limit", &limit, "--mount", "type=tmpfs,src=tmpfs,dst=/volume,options=rw"]);
+    let container =
+        container.with(&["--memory-limit", &limit, "--mount", "type=tmpfs,src=tmpfs,dst=/volume,options=rw"]);
     container.run()?.expect(137)?;
     events.wait_for_within("/tasks/oom", Duration::from_secs(10))
 }
@@ -68,7 +69,9 @@ fn processor(machine: &Machine) -> Result<()> {
 
 fn processor_time(machine: &Machine, id: &str) -> Result<Duration> {
     let shown = machine.ctr(&["task", "metrics", "--format", "json", id])?.success()?;
-    let figures: serde_json::Value = serde_json::from_str(&shown.stdout).map_err(|error| format!("{error}\n{shown}"))?;
-    let used = figures["cpu"]["usage"]["total"].as_u64().or(figures["cpu"]["usage_usec"].as_u64().map(|usec| usec * 1000));
+    let figures: serde_json::Value =
+        serde_json::from_str(&shown.stdout).map_err(|error| format!("{error}\n{shown}"))?;
+    let used =
+        figures["cpu"]["usage"]["total"].as_u64().or(figures["cpu"]["usage_usec"].as_u64().map(|usec| usec * 1000));
     used.map(Duration::from_nanos).ok_or_else(|| format!("no processor time in {figures}"))
 }

@@ -37,7 +37,13 @@ fn much(machine: &Machine) -> Result<()> {
     if output.code == 0 && output.stdout == text {
         return Ok(());
     }
-    Err(format!("exit code {}, {} of {} bytes came back\n{}", output.code, output.stdout.len(), text.len(), output.stderr))
+    Err(format!(
+        "exit code {}, {} of {} bytes came back\n{}",
+        output.code,
+        output.stdout.len(),
+        text.len(),
+        output.stderr
+    ))
 }
 
 /// A terminal shows what is typed (its line discipline does that), and the program's answer; Ctrl-D is the end of the input.

@@ -40,12 +40,17 @@ fn build_from_scratch(docker: &Docker<'_>) -> Result<()> {
     };
     fs::write(context.join(file), program).map_err(failed)?;
     fs::set_permissions(context.join(file), fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    fs::write(context.join("Dockerfile"), format!("FROM scratch\nCOPY {file} /\nENTRYPOINT {entry}\n")).map_err(failed)?;
+    fs::write(context.join("Dockerfile"), format!("FROM scratch\nCOPY {file} /\nENTRYPOINT {entry}\n"))
+        .map_err(failed)?;
     let platform = machine.runtime.platform();
     let context = context.display().to_string();
     docker.run(&["build", "--platform", platform, "--provenance=false", "--tag", "built", &context])?.success()?;
     let handler = machine.runtime.handler();
-    docker.run(&["run", "--rm", "--runtime", handler, "--platform", platform, "built"])?.success()?.says("hello\n").map(drop)
+    docker
+        .run(&["run", "--rm", "--runtime", handler, "--platform", platform, "built"])?
+        .success()?
+        .says("hello\n")
+        .map(drop)
 }
 
 fn exit_code(docker: &Docker<'_>) -> Result<()> {
@@ -56,12 +61,24 @@ fn exit_code(docker: &Docker<'_>) -> Result<()> {
 fn missing_program(docker: &Docker<'_>) -> Result<()> {
     let image = docker.image(&[Program::Hello])?;
     let runtime = docker.machine().runtime;
-    let args = ["run", "--rm", "--runtime", runtime.handler(), "--platform", runtime.platform(), "--pull", "never", &image, "/none.wasm"];
+    let args = [
+        "run",
+        "--rm",
+        "--runtime",
+        runtime.handler(),
+        "--platform",
+        runtime.platform(),
+        "--pull",
+        "never",
+        &image,
+        "/none.wasm",
+    ];
     docker.run(&args)?.expect(127)?.complains("none.wasm").map(drop)
 }
 
 fn environment(docker: &Docker<'_>) -> Result<()> {
-    let output = run(docker.container(&["--rm", "--env", "COLOUR=deep blue", "--hostname", "box"], &Program::Env)?)?.success()?;
+    let output = run(docker.container(&["--rm", "--env", "COLOUR=deep blue", "--hostname", "box"], &Program::Env)?)?
+        .success()?;
     output.says("COLOUR=deep blue\n")?.says("HOSTNAME=box\n").map(drop)
 }
 
@@ -71,7 +88,12 @@ fn volumes(docker: &Docker<'_>) -> Result<()> {
     fs::create_dir(&directory).map_err(failed)?;
     fs::write(directory.join("note"), "from outside").map_err(failed)?;
     let (writable, fixed) = (format!("{}:/volume", directory.display()), format!("{}:/fixed:ro", directory.display()));
-    let steps = vec![Step::Read("/volume/note"), Step::Write("/volume/made", "inside"), Step::Read("/fixed/made"), Step::Write("/fixed/no", "no")];
+    let steps = vec![
+        Step::Read("/volume/note"),
+        Step::Write("/volume/made", "inside"),
+        Step::Read("/fixed/made"),
+        Step::Write("/fixed/no", "no"),
+    ];
     let output = run(docker.container(&["--rm", "--volume", &writable, "--volume", &fixed], &Program::Files(steps))?)?;
     let output = output.says("read:/volume/note -> from outside\n")?.says("write:/volume/made:inside -> done\n")?;
     output.says("read:/fixed/made -> inside\n")?.says("write:/fixed/no:no -> failed")?;
@@ -83,7 +105,9 @@ fn named_volume(docker: &Docker<'_>) -> Result<()> {
     let image = docker.image(&[Program::Files(Vec::new())])?;
     let flags = ["--rm", "--volume", "kept:/volume"];
     let steps = |step| Program::Files(vec![step]);
-    run(docker.container_of(&image, &flags, &steps(Step::Write("/volume/made", "kept"))))?.success()?.says("-> done\n")?;
+    run(docker.container_of(&image, &flags, &steps(Step::Write("/volume/made", "kept"))))?
+        .success()?
+        .says("-> done\n")?;
     run(docker.container_of(&image, &flags, &steps(Step::Read("/volume/made"))))?.success()?.says("-> kept\n")?;
     docker.run(&["volume", "rm", "kept"])?.success().map(drop)
 }
@@ -105,9 +129,16 @@ fn user(docker: &Docker<'_>) -> Result<()> {
     let volume = format!("{}:/volume", directory.display());
     let steps = vec![Step::Write("/volume/made", "mine"), Step::Read("/volume/secret"), Step::Write("/made", "no")];
     let output = run(docker.container(&["--rm", "--user", "1234:2345", "--volume", &volume], &Program::Files(steps))?)?;
-    output.says("write:/volume/made:mine -> done\n")?.says("read:/volume/secret -> failed")?.says("write:/made:no -> failed")?;
+    output
+        .says("write:/volume/made:mine -> done\n")?
+        .says("read:/volume/secret -> failed")?
+        .says("write:/made:no -> failed")?;
     let made = fs::metadata(directory.join("made")).map_err(failed)?;
-    if (made.uid(), made.gid()) == (1234, 2345) { Ok(()) } else { Err(format!("it belongs to {}:{}", made.uid(), made.gid())) }
+    if (made.uid(), made.gid()) == (1234, 2345) {
+        Ok(())
+    } else {
+        Err(format!("it belongs to {}:{}", made.uid(), made.gid()))
+    }
 }
 
 fn input(docker: &Docker<'_>) -> Result<()> {
@@ -136,7 +167,10 @@ fn server(docker: &Docker<'_>) -> Result<(String, &'static [&'static str])> {
     let (image, argv): (_, &[&str]) = if machine.runtime.is_wasm() {
         (image.with_program("app/server.wasm", guest("rust/http-server")?), &["/app/server.wasm"])
     } else {
-        (with_busybox(image)?, &["/bin/busybox", "sh", "-c", "while :; do echo 'HTTP/1.0 200 OK\r\n\r\nok' | nc -l -p 8080; done"])
+        (
+            with_busybox(image)?,
+            &["/bin/busybox", "sh", "-c", "while :; do echo 'HTTP/1.0 200 OK\r\n\r\nok' | nc -l -p 8080; done"],
+        )
     };
     docker.load(&image)?;
     Ok((image.name().to_owned(), argv))
