@@ -42,10 +42,16 @@ conf_dir = "/etc/cni/net.d"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.wasmedge]
 runtime_type = "io.containerd.wasmedge.v1"
+pod_annotations = ["wasmrt.dev/*"]
+container_annotations = ["wasmrt.dev/*"]
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.wasmtime]
 runtime_type = "io.containerd.wasmtime.v1"
+pod_annotations = ["wasmrt.dev/*"]
+container_annotations = ["wasmrt.dev/*"]
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.wasm]
 runtime_type = "io.containerd.wasm.v2"
+pod_annotations = ["wasmrt.dev/*"]
+container_annotations = ["wasmrt.dev/*"]
 "#;
 
 /// Makes a machine whose containerd serves the kubelet.
@@ -113,7 +119,8 @@ impl<'m> Cri<'m> {
         };
         let cri = Self { machine, runtime, client, pods: Cell::new(0) };
         let pause = with_busybox(Image::new(PAUSE, linux()))?
-            .with_config("Entrypoint", json!(["/bin/busybox", "sleep", "100000"]));
+            .with_config("Env", json!(["PATH=/bin"]));
+        let pause = pause.with_config("Entrypoint", json!(["/bin/busybox", "sleep", "100000"]));
         cri.import(&pause)?;
         cri.wait_until_ready()?;
         machine.adopt(&[])?;

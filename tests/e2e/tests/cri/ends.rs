@@ -49,7 +49,7 @@ fn trap(cri: &Cri<'_>) -> Result<()> {
     pod.remove()
 }
 
-/// Annotations of a pod reach its containers when containerd is told so; those of the container always do.
+/// Annotations reach the shim when containerd's configuration names them for its runtime.
 fn timeout(cri: &Cri<'_>) -> Result<()> {
     let pod = cri.pod()?;
     let id = pod.create_with("slow", &Program::Wait, |config| {

@@ -12,6 +12,7 @@ use wasmrt_e2e::{Result, eventually};
 pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "life::exec", runtimes: ALL, ask: |machine| with(machine, exec) },
     Question { name: "life::exec_linux", runtimes: WASM, ask: |machine| with(machine, exec_linux) },
+    Question { name: "life::image_without_path", runtimes: ALL, ask: |machine| with(machine, image_without_path) },
     Question { name: "life::stats", runtimes: ALL, ask: |machine| with(machine, stats) },
     Question { name: "life::update", runtimes: ALL, ask: |machine| with(machine, update) },
     Question { name: "life::given", runtimes: ALL, ask: |machine| with(machine, given) },
@@ -48,6 +49,18 @@ fn exec_linux(cri: &Cri<'_>) -> Result<()> {
     if (listed.exit_code, listed.stdout.as_slice()) != (0, b"wait.wasm\n") {
         return Err(format!("{listed:?}"));
     }
+    pod.remove()
+}
+
+/// An image that was not built by Docker may have no variables at all, and its Linux programs start by their paths.
+fn image_without_path(cri: &Cri<'_>) -> Result<()> {
+    let pod = cri.pod()?;
+    let image = with_busybox(cri.machine().unimported_of(wasmrt_e2e::containerd::linux(), &[])?)?;
+    cri.import(&image)?;
+    let config = container_config("plain", image.name(), Program::Hello.argv(false));
+    let id = eventually(Duration::from_secs(20), || pod.create_from(config.clone()))?;
+    pod.start(&id)?;
+    pod.logged("plain", " stdout F hello\n")?;
     pod.remove()
 }
 
@@ -110,7 +123,7 @@ fn given(cri: &Cri<'_>) -> Result<()> {
     pod.start(&env)?;
     pod.logged("env", " stdout F COLOUR=deep blue\n")?;
     let steps = vec![
-        Step::Read("note"),
+        Step::Read("/volume/note"),
         Step::Write("/volume/no", "no"),
         Step::Write("/made", "no"),
         Step::Read("/etc/hostname"),
@@ -132,7 +145,7 @@ fn given(cri: &Cri<'_>) -> Result<()> {
         }
     })?;
     pod.start(&files)?;
-    pod.logged("files", "read:note -> from outside\n")?;
+    pod.logged("files", "read:/volume/note -> from outside\n")?;
     pod.logged("files", "write:/volume/no:no -> failed")?;
     pod.logged("files", "write:/made:no -> failed")?;
     pod.logged("files", "read:/etc/hostname -> pod0\n")?;
