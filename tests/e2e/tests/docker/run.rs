@@ -22,6 +22,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "run::named_volume", runtimes: ALL, ask: |machine| with(machine, named_volume) },
     Question { name: "run::read_only", runtimes: ALL, ask: |machine| with(machine, read_only) },
     Question { name: "run::user", runtimes: ALL, ask: |machine| with(machine, user) },
+    Question { name: "run::user_of_the_process", runtimes: ALL, ask: |machine| with(machine, user_of_the_process) },
     Question { name: "run::input", runtimes: ALL, ask: |machine| with(machine, input) },
     Question { name: "run::terminal", runtimes: ALL, ask: |machine| with(machine, terminal) },
     Question { name: "run::published_port", runtimes: ALL, ask: |machine| with(machine, published_port) },
@@ -139,6 +140,19 @@ fn user(docker: &Docker<'_>) -> Result<()> {
     } else {
         Err(format!("it belongs to {}:{}", made.uid(), made.gid()))
     }
+}
+
+/// The kernel says who the guest is, and that it may do nothing that others may not.
+fn user_of_the_process(docker: &Docker<'_>) -> Result<()> {
+    docker.start_container("somebody", &["--user", "1234:2345"], &Program::Wait, "ready")?;
+    let pid = docker.inspect("somebody")?["State"]["Pid"].clone();
+    let path = docker.machine().world.path(&format!("/proc/{pid}/status"));
+    let status = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let expected = ["Uid:\t1234\t1234\t1234\t1234", "Gid:\t2345\t2345\t2345\t2345", "CapEff:\t0000000000000000"];
+    if let Some(missing) = expected.iter().find(|line| !status.contains(**line)) {
+        return Err(format!("expected {missing:?}: {status}"));
+    }
+    docker.remove("somebody")
 }
 
 fn input(docker: &Docker<'_>) -> Result<()> {
