@@ -177,6 +177,8 @@ fn events(machine: &Machine) -> Result<()> {
     })?;
     machine.container_of("told", &image, &Program::Exit(7)).run()?.expect(7)?;
     events.wait_for("/containers/delete")?;
+    // Until the shim is gone, it may have something to say.
+    eventually_no_shims(machine)?;
     let shown = events.stdout();
     let topics: Vec<_> = shown.lines().filter(|line| line.contains(" /tasks/")).filter_map(topic).collect();
     let expected = ["/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"];
@@ -185,6 +187,13 @@ fn events(machine: &Machine) -> Result<()> {
     }
     let exit = shown.lines().find(|line| line.contains("/tasks/exit")).unwrap_or_default();
     if exit.contains(r#""exit_status":7"#) { Ok(()) } else { Err(format!("no exit status in {exit}")) }
+}
+
+fn eventually_no_shims(machine: &Machine) -> Result<()> {
+    wasmrt_e2e::eventually(Duration::from_secs(20), || {
+        let shims = machine.shims()?;
+        if shims.is_empty() { Ok(()) } else { Err(format!("shims stay: {shims:?}")) }
+    })
 }
 
 fn topic(line: &str) -> Option<&str> {
