@@ -62,6 +62,12 @@ impl Runtime {
         }
     }
 
+    /// Whether its containers may be components.
+    #[must_use]
+    pub fn has_components(self) -> bool {
+        matches!(self, Self::Wasmtime | Self::Wasm)
+    }
+
     /// Whether its containers are WebAssembly.
     #[must_use]
     pub fn is_wasm(self) -> bool {

@@ -99,7 +99,7 @@ impl Image {
         self.lay_out(config, vec![layer]).write(&self.file(directory))
     }
 
-    /// Writes the image as an OCI artifact: the module itself is the layer, of this media type.
+    /// Writes the image as an OCI artifact: the module itself is the layer, of this media type, and nothing can be unpacked.
     ///
     /// # Errors
     /// What could not be written.
@@ -109,8 +109,9 @@ impl Image {
             "os": self.platform.0,
             "architecture": self.platform.1,
             "config": self.config,
-            "rootfs": { "type": "layers", "diff_ids": [layer.digest()] },
+            "rootfs": { "type": "layers", "diff_ids": [] },
         });
+        // The type of configurations that was made for artifacts is one that containerd 1.7 does not know.
         let config = Blob::new("application/vnd.oci.image.config.v1+json", config.to_string().into_bytes());
         self.lay_out(config, vec![layer]).write(&self.file(directory))
     }

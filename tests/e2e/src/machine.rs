@@ -72,6 +72,16 @@ impl Machine {
         self.ctr(&["image", "import", "--platform", &image.platform(), file])?.success().map(drop)
     }
 
+    /// Imports a module as an OCI artifact, under this image's name.
+    ///
+    /// # Errors
+    /// What `ctr` said.
+    pub fn import_artifact(&self, image: &Image, media_type: &str, module: Vec<u8>) -> Result<()> {
+        let file = image.write_artifact(self.world.directory(), media_type, module)?;
+        let file = file.to_str().ok_or("the world's directory has a name that is no text")?;
+        self.ctr(&["image", "import", "--platform", &image.platform(), file])?.success().map(drop)
+    }
+
     /// Imports an image that can do these things; its name.
     ///
     /// # Errors

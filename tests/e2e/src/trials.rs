@@ -24,6 +24,8 @@ pub struct Question {
 pub const ALL: &[Runtime] = &[Runtime::Runc, Runtime::WasmEdge, Runtime::Wasmtime];
 /// What only WebAssembly has.
 pub const WASM: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime];
+/// Where the shim chooses the engine too.
+pub const CHOOSING: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime, Runtime::Wasm];
 
 /// The questions as trials. Each gets a machine of its own and ends with the assertion that nothing is left.
 #[must_use]

@@ -110,10 +110,17 @@ fn preview1_listener(cri: &Cri<'_>) -> Result<()> {
     pod.remove()
 }
 
-/// A component that answers requests is served on the port that its environment names.
+/// A component that answers requests is served on the port that its environment names. An engine without components says which one has them.
 fn component(cri: &Cri<'_>) -> Result<()> {
     let pod = cri.pod()?;
-    start_guest(cri, &pod, "rust/component-http", &[("PORT", "8081")], &[])?;
+    let started = start_guest(cri, &pod, "rust/component-http", &[("PORT", "8081")], &[]);
+    if !cri.machine().runtime.has_components() {
+        return match started {
+            Err(complaint) if complaint.contains("component") && complaint.contains("wasmtime") => pod.remove(),
+            other => Err(format!("expected a refusal that names wasmtime: {other:?}")),
+        };
+    }
+    started?;
     answers(cri, &pod, &format!("{}:8081", pod.address()?))?;
     pod.remove()
 }

@@ -9,6 +9,7 @@ use wasmrt_e2e::machine::Machine;
 use wasmrt_e2e::program::Program;
 use wasmrt_e2e::trials::{ALL, Question, WASM};
 
+// runc leaves cgroups behind when it is killed while it creates a container, so it is not asked of these moments.
 pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "faults::guest_killed", runtimes: ALL, ask: guest_killed },
     Question { name: "faults::containerd_killed_under_a_container", runtimes: ALL, ask: containerd_killed },
@@ -17,10 +18,9 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "faults::client_killed", runtimes: ALL, ask: client_killed },
     Question {
         name: "faults::shim_killed_at_its_start",
-        runtimes: ALL,
+        runtimes: WASM,
         ask: |machine| at(machine, Step::ShimIsThere, Victim::Shim),
     },
-    // runc leaves cgroups behind when it is killed in the middle of this, so it is not asked.
     Question {
         name: "faults::shim_killed_at_create",
         runtimes: WASM,
@@ -53,7 +53,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     },
     Question {
         name: "faults::containerd_killed_at_the_shims_start",
-        runtimes: ALL,
+        runtimes: WASM,
         ask: |machine| at(machine, Step::ShimIsThere, Victim::Containerd),
     },
     Question {

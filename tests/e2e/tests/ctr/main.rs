@@ -1,7 +1,9 @@
 //! Containers through containerd and its client.
 
+mod artifacts;
 mod crowds;
 mod ends;
+mod engines;
 mod faults;
 mod files;
 mod life;
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let questions = [
         ends::QUESTIONS,
+        engines::QUESTIONS,
+        artifacts::QUESTIONS,
         files::QUESTIONS,
         streams::QUESTIONS,
         life::QUESTIONS,
