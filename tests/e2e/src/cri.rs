@@ -118,8 +118,7 @@ impl<'m> Cri<'m> {
             RuntimeServiceClient::new(endpoint.connect_lazy())
         };
         let cri = Self { machine, runtime, client, pods: Cell::new(0) };
-        let pause = with_busybox(Image::new(PAUSE, linux()))?
-            .with_config("Env", json!(["PATH=/bin"]));
+        let pause = with_busybox(Image::new(PAUSE, linux()))?.with_config("Env", json!(["PATH=/bin"]));
         let pause = pause.with_config("Entrypoint", json!(["/bin/busybox", "sleep", "100000"]));
         cri.import(&pause)?;
         cri.wait_until_ready()?;

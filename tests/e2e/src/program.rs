@@ -160,7 +160,7 @@ const HELLO: &str = r#"
   (memory (export "memory") 1)
   (data (i32.const 0) "\10\00\00\00\06\00\00\00")
   (data (i32.const 16) "hello\n")
-  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+  (func (export "_start") (export "greet") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
 "#;
 
 const EXIT: &str = r#"

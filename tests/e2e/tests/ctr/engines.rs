@@ -28,7 +28,9 @@ fn hello(machine: &Machine) -> Result<()> {
 /// What the first container found out is of use to the second one, in another shim, and under other limits.
 fn twice(machine: &Machine) -> Result<()> {
     let image = machine.image(&[Program::Hello])?;
-    for flags in [&[][..], &[], &["--annotation", "wasmrt.dev/memory=4MiB"], &["--annotation", "wasmrt.dev/fuel=1000000"]] {
+    for flags in
+        [&[][..], &[], &["--annotation", "wasmrt.dev/memory=4MiB"], &["--annotation", "wasmrt.dev/fuel=1000000"]]
+    {
         let container = machine.container_of("hello", &image, &Program::Hello).with(flags);
         container.run()?.success()?.says("hello\n")?;
     }

@@ -244,10 +244,7 @@ fn no_root_filesystem(machine: &Machine) -> Result<()> {
 /// A container that cannot be prepared is refused with the reason; what can run without an artifact runs.
 fn no_space_for_artifacts(machine: &Machine) -> Result<()> {
     let mut command = machine.world.command("sh");
-    command.args([
-        "-c",
-        "mkdir -p /var/lib/wasmrt && mount -t tmpfs -o size=4k,mode=700 tmpfs /var/lib/wasmrt",
-    ]);
+    command.args(["-c", "mkdir -p /var/lib/wasmrt && mount -t tmpfs -o size=4k,mode=700 tmpfs /var/lib/wasmrt"]);
     run(command)?.success()?;
     let said = machine.container("full", &Program::Hello)?.run()?;
     let mut command = machine.world.command("umount");

@@ -19,6 +19,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "files::mount_read_only", runtimes: ALL, ask: mount_read_only },
     Question { name: "files::mount_of_a_file", runtimes: ALL, ask: mount_of_a_file },
     Question { name: "files::outside", runtimes: ALL, ask: outside },
+    Question { name: "files::image_defaults", runtimes: ALL, ask: image_defaults },
+    Question { name: "files::export", runtimes: WASM, ask: export },
     Question { name: "files::path_search", runtimes: WASM, ask: path_search },
     Question { name: "files::platforms", runtimes: WASM, ask: platforms },
 ];
@@ -144,6 +146,29 @@ fn outside(machine: &Machine) -> Result<()> {
         .iter()
         .try_fold(output, |output, step| fails(output, step))
         .map(drop)
+}
+
+/// What an image says of itself holds when nobody says otherwise: entry point, arguments, variables.
+fn image_defaults(machine: &Machine) -> Result<()> {
+    let program = Program::Args(vec!["from the image".to_owned()]);
+    let image = machine.image_with(std::slice::from_ref(&program), |image| {
+        let argv = program.argv(machine.runtime.is_wasm());
+        Ok(image.with_config("Entrypoint", serde_json::json!([argv[0]])).with_config("Cmd", serde_json::json!(argv[1..])))
+    })?;
+    let container = machine.container_of("defaults", &image, &program).doing(&[]);
+    container.run()?.success()?.says(": from the image\n").map(drop)
+}
+
+/// A function of a module's own can be what runs.
+fn export(machine: &Machine) -> Result<()> {
+    let image = machine.image(&[Program::Hello])?;
+    let named = |name: &str| machine.container_of("export", &image, &Program::Hello).doing(&[&format!("/app/hello.wasm#{name}")]);
+    named("greet").run()?.success()?.says("hello\n")?;
+    let missing = named("nothing").run()?;
+    if missing.code == 0 || !missing.stderr.contains("nothing") {
+        return Err(format!("expected that it is missing\n{missing}"));
+    }
+    machine.ctr(&["container", "delete", "export"]).map(drop)
 }
 
 fn path_search(machine: &Machine) -> Result<()> {

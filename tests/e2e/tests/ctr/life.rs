@@ -7,7 +7,7 @@ use wasmrt_e2e::command::Running;
 use wasmrt_e2e::containerd::{client, linux};
 use wasmrt_e2e::image::Image;
 use wasmrt_e2e::machine::Machine;
-use wasmrt_e2e::program::{Program, with_busybox};
+use wasmrt_e2e::program::Program;
 use wasmrt_e2e::trials::{ALL, Question, WASM};
 
 pub(crate) const QUESTIONS: &[Question] = &[
@@ -15,10 +15,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "life::kill", runtimes: ALL, ask: kill },
     Question { name: "life::terminate", runtimes: WASM, ask: terminate },
     Question { name: "life::terminate_while_computing", runtimes: WASM, ask: terminate_while_computing },
-    Question { name: "life::exec", runtimes: ALL, ask: exec },
-    Question { name: "life::exec_missing", runtimes: ALL, ask: exec_missing },
-    Question { name: "life::exec_linux", runtimes: WASM, ask: exec_linux },
     Question { name: "life::pause", runtimes: ALL, ask: pause },
+    Question { name: "life::kill_paused", runtimes: ALL, ask: kill_paused },
     Question { name: "life::checkpoint", runtimes: WASM, ask: checkpoint },
     Question { name: "life::delete_running", runtimes: ALL, ask: delete_running },
     Question { name: "life::create_only", runtimes: ALL, ask: create_only },
@@ -68,48 +66,6 @@ fn terminate_while_computing(machine: &Machine) -> Result<()> {
     running.finish()?.expect(143).map(drop)
 }
 
-/// A second program beside the first, with its own streams and exit code; the first one is not touched.
-fn exec(machine: &Machine) -> Result<()> {
-    let programs = [Program::Wait, Program::Hello, Program::Exit(7), Program::Cat];
-    let image = machine.image(&programs)?;
-    let running = machine.container_of("host", &image, &Program::Wait).start("ready")?;
-    let wasm = machine.runtime.is_wasm();
-    let command = |id: &str, program: &Program| {
-        let mut command = client(&machine.world, &["task", "exec", "--exec-id", id, "host"]);
-        command.args(program.argv(wasm));
-        command
-    };
-    wasmrt_e2e::command::run(command("hello", &Program::Hello))?.success()?.says("hello\n")?;
-    wasmrt_e2e::command::run(command("seven", &Program::Exit(7)))?.expect(7)?;
-    let mut cat = Running::start(command("cat", &Program::Cat), Stdio::piped())?;
-    cat.write("through\n")?;
-    // The client forgets an end of its input that comes before the process is there.
-    cat.wait_for("through\n")?;
-    cat.close_input();
-    cat.finish()?.success()?;
-    machine.wait_for_state("host", "RUNNING")?;
-    machine.ctr(&["task", "kill", "--signal", "SIGKILL", "host"])?.success()?;
-    running.finish()?.expect(137).map(drop)
-}
-
-fn exec_missing(machine: &Machine) -> Result<()> {
-    let running = machine.container("host", &Program::Wait)?.start("ready")?;
-    machine.ctr(&["task", "exec", "--exec-id", "none", "host", "/nowhere/none.wasm"])?.refused(&["none.wasm"])?;
-    machine.wait_for_state("host", "RUNNING")?;
-    machine.ctr(&["task", "kill", "--signal", "SIGKILL", "host"])?.success()?;
-    running.finish()?.expect(137).map(drop)
-}
-
-/// A Linux program of the root filesystem's, in the container's namespaces and cgroup.
-fn exec_linux(machine: &Machine) -> Result<()> {
-    let image = machine.image_with(&[Program::Wait], with_busybox)?;
-    let running = machine.container_of("host", &image, &Program::Wait).start("ready")?;
-    let command = ["task", "exec", "--exec-id", "linux", "host", "/bin/busybox", "sh", "-c", "ls /app; exit 3"];
-    machine.ctr(&command)?.expect(3)?.says("wait.wasm\n")?;
-    machine.ctr(&["task", "kill", "--signal", "SIGKILL", "host"])?.success()?;
-    running.finish()?.expect(137).map(drop)
-}
-
 fn pause(machine: &Machine) -> Result<()> {
     let mut running = machine.container("paused", &Program::Cat)?.command(&["--rm"]);
     let mut running = Running::start(
@@ -134,6 +90,16 @@ fn pause(machine: &Machine) -> Result<()> {
     machine.wait_for_state("paused", "RUNNING")?;
     running.close_input();
     running.finish()?.success().map(drop)
+}
+
+/// What is frozen can be killed all the same.
+fn kill_paused(machine: &Machine) -> Result<()> {
+    let running = machine.container("frozen", &Program::Spin)?.command(&["--rm"]);
+    let running = Running::start(running, Stdio::null())?;
+    machine.wait_for_state("frozen", "RUNNING")?;
+    machine.ctr(&["task", "pause", "frozen"])?.success()?;
+    machine.ctr(&["task", "kill", "--signal", "SIGKILL", "frozen"])?.success()?;
+    running.finish()?.expect(137).map(drop)
 }
 
 fn checkpoint(machine: &Machine) -> Result<()> {

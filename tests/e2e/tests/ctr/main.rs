@@ -4,10 +4,12 @@ mod artifacts;
 mod crowds;
 mod ends;
 mod engines;
+mod exec;
 mod faults;
 mod files;
 mod life;
 mod limits;
+mod sandbox;
 mod streams;
 
 use libtest_mimic::Arguments;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         streams::QUESTIONS,
         life::QUESTIONS,
         limits::QUESTIONS,
+        sandbox::QUESTIONS,
+        exec::QUESTIONS,
         crowds::QUESTIONS,
         faults::QUESTIONS,
     ];

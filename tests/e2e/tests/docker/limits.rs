@@ -3,8 +3,10 @@
 use super::with;
 use std::time::Duration;
 use wasmrt_e2e::command::run;
+use wasmrt_e2e::containerd::linux;
 use wasmrt_e2e::docker::Docker;
-use wasmrt_e2e::program::Program;
+use wasmrt_e2e::image::Image;
+use wasmrt_e2e::program::{Program, with_busybox};
 use wasmrt_e2e::trials::{ALL, Question, WASM};
 use wasmrt_e2e::{Result, eventually};
 
@@ -47,8 +49,16 @@ fn processor(docker: &Docker<'_>) -> Result<()> {
     docker.remove("half")
 }
 
+/// A Linux program cannot have more processes than it is given; a guest needs few.
 fn processes(docker: &Docker<'_>) -> Result<()> {
-    run(docker.container(&["--rm", "--pids-limit", "64"], &Program::Hello)?)?.success()?.says("hello\n").map(drop)
+    let image = with_busybox(Image::new("localhost/linux:latest", linux()))?;
+    docker.load(&image)?;
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo all";
+    let handler = docker.machine().runtime.handler();
+    let args = ["run", "--rm", "--runtime", handler, "--pull", "never", "--pids-limit", "8", image.name()];
+    let output = docker.run(&[&args[..], &["/bin/busybox", "sh", "-c", script]].concat())?;
+    output.refused(&["fork"])?;
+    run(docker.container(&["--rm", "--pids-limit", "8"], &Program::Hello)?)?.success()?.says("hello\n").map(drop)
 }
 
 fn update(docker: &Docker<'_>) -> Result<()> {
