@@ -1,0 +1,27 @@
+//! Pods, as the kubelet runs them.
+
+mod ends;
+mod life;
+mod network;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+use wasmrt_e2e::cri::{Cri, machine};
+use wasmrt_e2e::machine::Machine;
+use wasmrt_e2e::trials::{lacks_cri, trials};
+use wasmrt_e2e::{Result, world};
+
+fn main() -> ExitCode {
+    if let Some(code) = world::become_part() {
+        return code;
+    }
+    let arguments = Arguments::from_args();
+    let questions = [ends::QUESTIONS, life::QUESTIONS, network::QUESTIONS].concat();
+    libtest_mimic::run(&arguments, trials(&questions, machine, lacks_cri())).exit_code()
+}
+
+/// Asks something of containerd in the kubelet's place.
+fn with(machine: &Machine, ask: impl FnOnce(&Cri<'_>) -> Result<()>) -> Result<()> {
+    let cri = Cri::connect(machine)?;
+    ask(&cri).and_then(|()| cri.is_clean())
+}

@@ -1,0 +1,113 @@
+//! Which engine runs a container, and what is told of the shim.
+
+use wasmrt_e2e::Result;
+use wasmrt_e2e::command::run;
+use wasmrt_e2e::containerd::{find_shim, linux};
+use wasmrt_e2e::image::{Image, guest};
+use wasmrt_e2e::machine::Machine;
+use wasmrt_e2e::program::{Program, with_busybox};
+use wasmrt_e2e::trials::{CHOOSING, Question};
+
+pub(crate) const QUESTIONS: &[Question] = &[
+    Question { name: "engines::hello", runtimes: CHOOSING, ask: hello },
+    Question { name: "engines::twice", runtimes: CHOOSING, ask: twice },
+    Question { name: "engines::annotation", runtimes: CHOOSING, ask: annotation },
+    Question { name: "engines::unknown", runtimes: CHOOSING, ask: unknown },
+    Question { name: "engines::component", runtimes: CHOOSING, ask: component },
+    Question { name: "engines::linux_program", runtimes: CHOOSING, ask: linux_program },
+    Question { name: "engines::must_be_wasm", runtimes: CHOOSING, ask: must_be_wasm },
+    Question { name: "engines::settings", runtimes: CHOOSING, ask: settings },
+    Question { name: "engines::wrong_settings", runtimes: CHOOSING, ask: wrong_settings },
+    Question { name: "engines::version", runtimes: CHOOSING, ask: version },
+];
+
+fn hello(machine: &Machine) -> Result<()> {
+    machine.container("hello", &Program::Hello)?.run()?.success()?.says("hello\n").map(drop)
+}
+
+/// What the first container found out is of use to the second one, in another shim, and under other limits.
+fn twice(machine: &Machine) -> Result<()> {
+    let image = machine.image(&[Program::Hello])?;
+    for flags in
+        [&[][..], &[], &["--annotation", "wasmrt.dev/memory=4MiB"], &["--annotation", "wasmrt.dev/fuel=1000000"]]
+    {
+        let container = machine.container_of("hello", &image, &Program::Hello).with(flags);
+        container.run()?.success()?.says("hello\n")?;
+    }
+    Ok(())
+}
+
+fn annotation(machine: &Machine) -> Result<()> {
+    for engine in ["wasmedge", "wasmtime"] {
+        let chosen = format!("wasmrt.dev/engine={engine}");
+        let container = machine.container(engine, &Program::Hello)?.with(&["--annotation", &chosen]);
+        container.run()?.success()?.says("hello\n")?;
+    }
+    Ok(())
+}
+
+fn unknown(machine: &Machine) -> Result<()> {
+    let container = machine.container("unknown", &Program::Hello)?.with(&["--annotation", "wasmrt.dev/engine=v8"]);
+    container.run()?.refused(&["v8", "wasmtime"])?;
+    machine.ctr(&["container", "delete", "unknown"]).map(drop)
+}
+
+fn component(machine: &Machine) -> Result<()> {
+    let image = machine.unimported(&[])?.with_program("app/component.wasm", guest("rust/component-hello")?);
+    machine.import(&image)?;
+    let container = machine.container_of("component", image.name(), &Program::Hello).doing(&["/app/component.wasm"]);
+    let output = container.run()?;
+    if machine.runtime.has_components() {
+        return output.success().map(drop);
+    }
+    output.refused(&["component", "wasmtime"])?;
+    machine.ctr(&["container", "delete", "component"]).map(drop)
+}
+
+/// What is no WebAssembly runs as it would under runc: pods have such containers too.
+fn linux_program(machine: &Machine) -> Result<()> {
+    let image = with_busybox(Image::new("localhost/linux:latest", linux()))?;
+    machine.import(&image)?;
+    let container = machine.container_of("linux", image.name(), &Program::Hello).on(linux());
+    let argv = ["/bin/busybox", "sh", "-c", "echo pid $$; exit 7"];
+    container.doing(&argv).run()?.expect(7)?.says("pid 1\n").map(drop)
+}
+
+/// Who says that an image is WebAssembly does not get a Linux program run.
+fn must_be_wasm(machine: &Machine) -> Result<()> {
+    let image = with_busybox(Image::new("localhost/linux:latest", linux()))?;
+    machine.import(&image)?;
+    let container = machine.container_of("linux", image.name(), &Program::Hello).on(linux());
+    let container = container.with(&["--annotation", "module.wasm.image/variant=compat"]);
+    container.doing(&["/bin/busybox", "true"]).run()?.refused(&["busybox"])?;
+    machine.ctr(&["container", "delete", "linux"]).map(drop)
+}
+
+fn write_settings(machine: &Machine, text: &str) -> Result<()> {
+    let directory = machine.world.path("/etc/wasmrt");
+    let failed = |error: std::io::Error| format!("{}: {error}", directory.display());
+    std::fs::create_dir_all(&directory).map_err(failed)?;
+    std::fs::write(directory.join("config.toml"), text).map_err(failed)
+}
+
+/// What the machine's owner allows bounds what containers ask for.
+fn settings(machine: &Machine) -> Result<()> {
+    // One MiB is sixteen pages; the guest has one page from the start.
+    write_settings(machine, "max_memory_pages = 160\n")?;
+    machine.container("bounded", &Program::Grow)?.run()?.expect(9).map(drop)?;
+    let container = machine.container("tighter", &Program::Grow)?;
+    container.with(&["--annotation", "wasmrt.dev/memory=4MiB"]).run()?.expect(3).map(drop)
+}
+
+fn wrong_settings(machine: &Machine) -> Result<()> {
+    write_settings(machine, "enable_wasi = true\nmax_memory = 12\n")?;
+    machine.container("wrong", &Program::Hello)?.run()?.refused(&["config.toml", "max_memory"])?;
+    machine.ctr(&["container", "delete", "wrong"]).map(drop)
+}
+
+fn version(machine: &Machine) -> Result<()> {
+    let shim = find_shim()?;
+    let mut command = machine.world.command(&shim.display().to_string());
+    command.arg("--version");
+    run(command)?.success()?.says("wasmtime: 48")?.says("wasmedge: 0.").map(drop)
+}
