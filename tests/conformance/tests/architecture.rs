@@ -22,10 +22,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("wasm-run", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-ffi", &["wasmrt-runtime"]),
+    ("containerd-shim-wasmrt", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-python", &["wasmrt-runtime"]),
     ("wasmrt-node", &["wasmrt-runtime"]),
     ("wasmrt-bench", &["wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-tests", &["wasmrt-model", "wasmrt-runtime"]),
+    ("wasmrt-e2e", &[]),
     ("wasmrt-spec-tests", &["wasmrt-model", "wasmrt-guard", "wasmrt-wasmedge", "wasmrt-wasmtime"]),
 ];
 
