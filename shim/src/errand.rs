@@ -5,7 +5,9 @@
 //! nothing comes of it.
 
 use crate::failure::with_causes;
-use crate::oci::{Annotations, Config, DEFAULT_PATH, ProgramKind, Request, Rootfs, Translated, Variables, translate};
+use crate::oci::{
+    Annotations, AotMode, Config, DEFAULT_PATH, ProgramKind, Request, Rootfs, Translated, Variables, translate,
+};
 use crate::stdio::ProcessEnds;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -14,6 +16,7 @@ use oci_spec::runtime::{Process, Spec};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{IoSliceMut, Read};
 use std::mem::MaybeUninit;
@@ -181,7 +184,14 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
                 engine: order.engine,
                 config: &config,
             };
-            let Translated { spec: run, ceiling, enable_wasi, .. } = translate(request)?;
+            let Translated { spec: run, ceiling, aot, enable_wasi, .. } = translate(request)?;
+            if aot == AotMode::Background {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "aot = background is not offered: nothing compiles beside a container yet",
+                )
+                .with_hint("take auto, which compiles what takes no time, or foreground"));
+            }
             let (contained, custody) = site.contain(&read(program.file)?, &run, &ceiling)?;
             if !enable_wasi && contained.imports_wasi() {
                 return Err(Error::new(
@@ -190,15 +200,16 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
                 )
                 .with_hint("set enable_wasi, or build the module without WASI"));
             }
-            Some((contained, custody))
+            let name = program.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Some((GuestExecutor { guest: Rc::new(contained), name }, custody))
         }
     };
-    let (contained, custody) = guest.map_or((None, None), |(contained, custody)| (Some(contained), Some(custody)));
+    let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
     }
     let console = if order.terminal { Some(Console::new()?) } else { None };
-    let pid = build(order, contained, streams, console.as_ref())?;
+    let pid = build(order, guest, streams, console.as_ref())?;
     let terminal = console.map(|console| console.receive()).transpose()?;
     let delivered =
         Delivered { pid, guest: custody.as_ref().map(|custody| custody.terms().clone()), terminal: terminal.is_some() };
@@ -218,7 +229,7 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
 /// Has libcontainer make the process.
 fn build(
     order: &Order,
-    guest: Option<Contained>,
+    guest: Option<GuestExecutor>,
     streams: Option<ProcessEnds>,
     console: Option<&Console>,
 ) -> Result<i32> {
@@ -229,7 +240,7 @@ fn build(
         .map_err(failed)?
         .with_console_socket(console.map(Console::path));
     builder = match guest {
-        Some(guest) => builder.with_executor(GuestExecutor(Rc::new(guest))),
+        Some(guest) => builder.with_executor(guest),
         None => builder.with_executor(ProgramExecutor),
     };
     if let Some([stdin, stdout, stderr]) = streams {
@@ -258,11 +269,19 @@ fn read(mut file: File) -> Result<Vec<u8>> {
 
 /// Becomes the guest where other containers become a program.
 #[derive(Clone)]
-struct GuestExecutor(Rc<Contained>);
+struct GuestExecutor {
+    guest: Rc<Contained>,
+    /// What lists of processes show.
+    name: String,
+}
 
 impl Executor for GuestExecutor {
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        self.0.enter()
+        if let Ok(name) = CString::new(self.name.as_str()) {
+            // A name that is too long is cut.
+            let _ = rustix::thread::set_name(&name);
+        }
+        self.guest.enter()
     }
 
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {

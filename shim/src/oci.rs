@@ -21,7 +21,7 @@ mod walk;
 mod specs;
 
 pub(crate) use annotations::Annotations;
-pub(crate) use config::Config;
+pub(crate) use config::{AotMode, Config};
 pub(crate) use engine::engine_of_binary;
 pub(crate) use environment::{DEFAULT_PATH, Variables};
 pub(crate) use program::ProgramKind;

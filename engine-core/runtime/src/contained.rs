@@ -14,6 +14,7 @@ use crate::supervisor::{self, Watch};
 use crate::worker::{self, WorkerSetup, above_standard_streams, confine};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -120,6 +121,7 @@ impl Contained {
         worker::report_and_exit(&self.report, || {
             // Who has changed its user cannot look at itself any more, and engines open their artifacts by their names under /proc.
             process::allow_inspection().map_err(|source| Error::io("cannot look at its own process", source))?;
+            give_up_what_execution_would().map_err(|errno| Error::io("cannot drop capabilities", errno.into()))?;
             let plan = &self.job.plan;
             let (streams, _) = streams::open(plan.stdio(), PipedStreams::default())?;
             let network = if uses_network(plan.network(), &self.job.info) {
@@ -137,6 +139,15 @@ impl Contained {
             Ok(self.job.carry_out(duplicate(&streams), &network, &self.counters, os_sandbox))
         })
     }
+}
+
+/// A user other than root has no capabilities once a program is executed, and here none is.
+fn give_up_what_execution_would() -> Result<(), rustix::io::Errno> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let none = CapabilitySet::empty();
+    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
 }
 
 /// Whether the guest has any use for sockets: what it does not import it cannot ask for, and a process for it need not be there.

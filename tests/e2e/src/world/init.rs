@@ -35,8 +35,12 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
 /// What is frozen cannot die, and no world ends before everything in it is dead.
 fn thaw(directory: &Path) {
     // Each directory has one of these, or none; there is nobody to tell of a failure.
-    let _ = OpenOptions::new().write(true).open(directory.join("freezer.state")).and_then(|mut file| file.write_all(b"THAWED"));
-    let _ = OpenOptions::new().write(true).open(directory.join("cgroup.freeze")).and_then(|mut file| file.write_all(b"0"));
+    let _ = OpenOptions::new()
+        .write(true)
+        .open(directory.join("freezer.state"))
+        .and_then(|mut file| file.write_all(b"THAWED"));
+    let _ =
+        OpenOptions::new().write(true).open(directory.join("cgroup.freeze")).and_then(|mut file| file.write_all(b"0"));
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         thaw(&entry.path());

@@ -103,7 +103,8 @@ fn ends_with_its_container(machine: &Machine) -> Result<()> {
 fn terminal(machine: &Machine) -> Result<()> {
     let image = machine.image_with(&[Program::Wait], with_busybox)?;
     let host = machine.container_of("host", &image, &Program::Wait).start("ready")?;
-    let args = ["task", "exec", "--tty", "--exec-id", "size", "host", "/bin/busybox", "sh", "-c", "read line; stty size"];
+    let args =
+        ["task", "exec", "--tty", "--exec-id", "size", "host", "/bin/busybox", "sh", "-c", "read line; stty size"];
     let mut terminal = Terminal::start(client(&machine.world, &args), 100, 40)?;
     // The client tells the size after the start, so the program waits for a line.
     wasmrt_e2e::eventually(std::time::Duration::from_secs(20), || {

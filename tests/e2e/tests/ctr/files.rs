@@ -153,7 +153,9 @@ fn image_defaults(machine: &Machine) -> Result<()> {
     let program = Program::Args(vec!["from the image".to_owned()]);
     let image = machine.image_with(std::slice::from_ref(&program), |image| {
         let argv = program.argv(machine.runtime.is_wasm());
-        Ok(image.with_config("Entrypoint", serde_json::json!([argv[0]])).with_config("Cmd", serde_json::json!(argv[1..])))
+        Ok(image
+            .with_config("Entrypoint", serde_json::json!([argv[0]]))
+            .with_config("Cmd", serde_json::json!(argv[1..])))
     })?;
     let container = machine.container_of("defaults", &image, &program).doing(&[]);
     container.run()?.success()?.says(": from the image\n").map(drop)
@@ -162,7 +164,9 @@ fn image_defaults(machine: &Machine) -> Result<()> {
 /// A function of a module's own can be what runs.
 fn export(machine: &Machine) -> Result<()> {
     let image = machine.image(&[Program::Hello])?;
-    let named = |name: &str| machine.container_of("export", &image, &Program::Hello).doing(&[&format!("/app/hello.wasm#{name}")]);
+    let named = |name: &str| {
+        machine.container_of("export", &image, &Program::Hello).doing(&[&format!("/app/hello.wasm#{name}")])
+    };
     named("greet").run()?.success()?.says("hello\n")?;
     let missing = named("nothing").run()?;
     if missing.code == 0 || !missing.stderr.contains("nothing") {

@@ -49,7 +49,8 @@ fn privileges(machine: &Machine) -> Result<()> {
         let path = machine.world.path(&format!("/proc/{pid}/status"));
         let status = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:\t"));
-        let effective = effective.and_then(|text| u64::from_str_radix(text, 16).ok()).ok_or("no capabilities are shown")?;
+        let effective =
+            effective.and_then(|text| u64::from_str_radix(text, 16).ok()).ok_or("no capabilities are shown")?;
         // Reading and changing files of others: CAP_CHOWN to CAP_FSETID, by their bits.
         if effective & !0b1_1111 == 0 { Ok(()) } else { Err(format!("capabilities {effective:#x}")) }
     })
@@ -72,7 +73,13 @@ fn namespaces(machine: &Machine) -> Result<()> {
 
 /// `/proc`, `/sys` and `/dev` tell of the machine and of other processes.
 fn kernel_files(machine: &Machine) -> Result<()> {
-    let paths = ["/proc/1/environ", "/proc/self/status", "/proc/cpuinfo", "/sys/kernel/mm/transparent_hugepage/enabled", "/dev/zero"];
+    let paths = [
+        "/proc/1/environ",
+        "/proc/self/status",
+        "/proc/cpuinfo",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+        "/dev/zero",
+    ];
     let steps = paths.map(Step::Read).to_vec();
     let output = machine.container("curious", &Program::Files(steps))?.run()?;
     paths.iter().try_fold(output, |output, path| output.says(&format!("read:{path} -> failed"))).map(drop)
@@ -82,7 +89,8 @@ fn kernel_files(machine: &Machine) -> Result<()> {
 fn serve(machine: &Machine, flags: &[&str]) -> Result<Running> {
     let image = machine.unimported(&[])?.with_program("app/server.wasm", guest("rust/http-server")?);
     machine.import(&image)?;
-    let container = machine.container_of("server", image.name(), &Program::Hello).doing(&["/app/server.wasm"]).with(flags);
+    let container =
+        machine.container_of("server", image.name(), &Program::Hello).doing(&["/app/server.wasm"]).with(flags);
     let container = container.with(&["--env", "HOST=127.0.0.1", "--env", "PORT=8080"]);
     Running::start(container.command(&["--rm"]), Stdio::null())
 }
