@@ -240,6 +240,16 @@ impl Machine {
     }
 }
 
+/// Writes the shim's configuration of a machine.
+///
+/// # Errors
+/// What the machine refused.
+pub fn write_settings(machine: &Machine, text: &str) -> Result<()> {
+    let directory = machine.world.path("/etc/wasmrt");
+    std::fs::create_dir_all(&directory).map_err(failed(directory.display()))?;
+    std::fs::write(directory.join("config.toml"), text).map_err(failed(directory.display()))
+}
+
 /// A container to be run.
 #[derive(Debug, Clone)]
 pub struct Container<'m> {

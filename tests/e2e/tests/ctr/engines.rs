@@ -4,7 +4,7 @@ use wasmrt_e2e::Result;
 use wasmrt_e2e::command::run;
 use wasmrt_e2e::containerd::{find_shim, linux};
 use wasmrt_e2e::image::{Image, guest};
-use wasmrt_e2e::machine::Machine;
+use wasmrt_e2e::machine::{Machine, write_settings};
 use wasmrt_e2e::program::{Program, with_busybox};
 use wasmrt_e2e::trials::{CHOOSING, Question};
 
@@ -81,13 +81,6 @@ fn must_be_wasm(machine: &Machine) -> Result<()> {
     let container = container.with(&["--annotation", "module.wasm.image/variant=compat"]);
     container.doing(&["/bin/busybox", "true"]).run()?.refused(&["busybox"])?;
     machine.ctr(&["container", "delete", "linux"]).map(drop)
-}
-
-fn write_settings(machine: &Machine, text: &str) -> Result<()> {
-    let directory = machine.world.path("/etc/wasmrt");
-    let failed = |error: std::io::Error| format!("{}: {error}", directory.display());
-    std::fs::create_dir_all(&directory).map_err(failed)?;
-    std::fs::write(directory.join("config.toml"), text).map_err(failed)
 }
 
 /// What the machine's owner allows bounds what containers ask for.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Stdio;
 use wasmrt_e2e::Result;
-use wasmrt_e2e::command::Running;
+use wasmrt_e2e::command::{Running, run};
 use wasmrt_e2e::image::guest;
-use wasmrt_e2e::machine::Machine;
+use wasmrt_e2e::machine::{Machine, write_settings};
 use wasmrt_e2e::program::{Program, Step};
 use wasmrt_e2e::trials::{ALL, Question, WASM};
 
@@ -103,12 +103,19 @@ fn own_network(machine: &Machine) -> Result<()> {
     running.finish()?.expect(143).map(drop)
 }
 
-/// The machine's network is not a container's, unless somebody says so.
+/// The machine's network is not a container's, unless it says so and the machine's owner does not forbid it.
 fn host_network(machine: &Machine) -> Result<()> {
     serve(machine, &["--net-host"])?.finish()?.expect(1)?;
-    let running = serve(machine, &["--net-host", "--annotation", "wasmrt.dev/network.allow=listen=127.0.0.1:8080"])?;
-    // What the machine's owner did not allow, nobody can allow himself.
-    running.finish()?.refused(&["network"])?;
+    let asked = ["--net-host", "--annotation", "wasmrt.dev/network.allow=listen=127.0.0.1:8080"];
+    let running = serve(machine, &asked)?;
+    running.wait_for("listening on ")?;
+    let mut curl = machine.world.command("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--max-time", "5", "http://127.0.0.1:8080/health"]);
+    run(curl)?.success()?;
+    machine.ctr(&["task", "kill", "--signal", "SIGTERM", "server"])?.success()?;
+    running.finish()?.expect(143)?;
+    write_settings(machine, "[ceiling]\nnetwork = false\n")?;
+    serve(machine, &asked)?.finish()?.refused(&["network"])?;
     machine.ctr(&["container", "delete", "server"]).map(drop)
 }
 
