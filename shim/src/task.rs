@@ -357,7 +357,9 @@ impl Task for TaskService {
             Ok((running.is_some_and(|running| running.signal(signal)), running.is_some_and(|one| one.ends_at(signal))))
         })?;
         let paused = self.with_process(&request.id, INIT, |process| {
-            Ok(std::mem::replace(&mut process.paused, process.paused && !ends))
+            let paused = process.paused;
+            process.paused = paused && !ends;
+            Ok(paused)
         })?;
         if paused && ends {
             // What is frozen does not even end.
