@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use wasmrt_model::{Ending, Error, ExitStatus, Result};
 use wasmrt_runtime::Custody;
@@ -20,6 +20,9 @@ use wasmrt_runtime::Custody;
 /// What the kernel would do to a program that has no say in it.
 const IGNORED_BY_DEFAULT: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
 const STOPPING: [i32; 4] = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// How long what is left of a container that could not be made may take to end.
+const STRANGERS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,4 +287,30 @@ fn end_of_program(pid: Pid) -> u32 {
             Err(_) => return 255,
         }
     }
+}
+
+/// Hears of the ends of children that are not among these. They may take a moment to end: what made them is gone.
+pub(crate) fn reap_all_but(known: &[i32]) {
+    use rustix::process::{WaitOptions, waitpid};
+    let until = Instant::now() + STRANGERS_END_WITHIN;
+    while Instant::now() < until {
+        let children = children();
+        let strangers: Vec<i32> =
+            children.split_whitespace().filter_map(|id| id.parse().ok()).filter(|id| !known.contains(id)).collect();
+        if strangers.is_empty() {
+            return;
+        }
+        for stranger in strangers {
+            if let Some(pid) = Pid::from_raw(stranger) {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All children of this process, whichever of its threads they count as belonging to.
+fn children() -> String {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect()
 }

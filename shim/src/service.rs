@@ -13,8 +13,8 @@ use containerd_shim::protos::shim_async::{Client, TaskClient};
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{Config as ShimConfig, Error as ShimError, ExitSignal, Flags, Shim, StartOpts};
 use oci_spec::runtime::Spec;
-use std::ffi::OsString;
-use std::io::Read;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -56,9 +56,15 @@ fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
     let engine = oci::engine_of_binary(&name)?;
     let flags = containerd_shim::parse(arguments.get(1..).unwrap_or_default())
         .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
+    if flags.action == "start" {
+        let address = start(&name, &flags)?;
+        return std::io::stdout()
+            .write_all(address.as_bytes())
+            .map_err(|source| Error::io("cannot tell the shim's address", source));
+    }
     let config = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
     let embedder = if flags.action.is_empty() { Some(become_shim(engine, config.as_deref())?) } else { None };
-    let setup = Setup { name, engine, config, embedder, namespace: flags.namespace, socket: flags.socket };
+    let setup = Setup { engine, config, embedder, namespace: flags.namespace, socket: flags.socket };
     if SETUP.set(setup).is_err() {
         return Err(Error::new(ErrorKind::Internal, "this program was set up twice"));
     }
@@ -103,8 +109,9 @@ impl Shim for Service {
         Self { exit: Arc::default(), id: flags.id.clone() }
     }
 
-    async fn start_shim(&mut self, options: StartOpts) -> Result<String, ShimError> {
-        start(&options).map_err(|error| ShimError::Other(error.to_string()))
+    /// It needs no reactor, and is done before there is one.
+    async fn start_shim(&mut self, _: StartOpts) -> Result<String, ShimError> {
+        Err(ShimError::Unimplemented("start".to_owned()))
     }
 
     async fn delete_shim(&mut self) -> Result<DeleteResponse, ShimError> {
@@ -154,7 +161,7 @@ async fn end_shim(on_disk: &OnDisk) {
 }
 
 /// Finds the pod's shim, or starts it. Its address is what containerd wants to know.
-fn start(options: &StartOpts) -> Result<String> {
+fn start(name: &OsStr, options: &Flags) -> Result<String> {
     let failed = |source| Error::io("cannot start the shim", source);
     let mut given = Vec::new();
     std::io::stdin().read_to_end(&mut given).map_err(failed)?;
@@ -172,7 +179,6 @@ fn start(options: &StartOpts) -> Result<String> {
         return Ok(address);
     }
     let program = std::env::current_exe().map_err(failed)?;
-    let name = SETUP.get().map(|setup| setup.name.clone()).unwrap_or_default();
     let mut command = Command::new(program);
     command.arg0(name).current_dir(&bundle).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command.args([

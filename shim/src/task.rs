@@ -18,7 +18,6 @@ use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
 use oci_spec::runtime::{Process as OciProcess, Spec};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::RwLock;
@@ -28,7 +27,6 @@ use wasmrt_runtime::Embedder;
 /// What this shim is, from its name and its surroundings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
-    pub(crate) name: OsString,
     pub(crate) engine: EngineChoice,
     pub(crate) config: Option<PathBuf>,
     pub(crate) embedder: Option<Embedder>,
@@ -193,7 +191,7 @@ impl Task for TaskService {
     }
 
     async fn create(&self, _: &TtrpcContext, request: api::CreateTaskRequest) -> TtrpcResult<api::CreateTaskResponse> {
-        let _making = self.making.read().await;
+        let making = self.making.read().await;
         if !request.checkpoint.is_empty() {
             return Err(status(&Error::new(ErrorKind::Unsupported, "containers cannot be restored from checkpoints")));
         }
@@ -243,6 +241,8 @@ impl Task for TaskService {
                 let on_disk = OnDisk { bundle, id: request.id.clone() };
                 // What could not be made is what is told.
                 let _ = blocking(move || on_disk.remove()).await;
+                drop(making);
+                self.reap_strangers().await;
                 return Err(status(&error));
             }
         };
@@ -476,6 +476,25 @@ impl Task for TaskService {
 }
 
 impl TaskService {
+    /// What was left to this process and belongs to no container that it knows: parts of one that could not be made. Unless somebody hears of their
+    /// end, the namespaces that they are in never end.
+    async fn reap_strangers(&self) {
+        // A process that is being made is no stranger.
+        let _made = self.making.write().await;
+        let mut known: Vec<i32> =
+            self.setup.embedder.iter().filter_map(|embedder| embedder.status().worker).map(u32::cast_signed).collect();
+        for container in self.containers().values() {
+            known
+                .extend(container.processes.values().filter_map(|process| process.running.as_ref()).map(|one| one.pid));
+        }
+        // Failing means that there are none.
+        let _ = blocking(move || {
+            crate::process::reap_all_but(&known);
+            Ok(())
+        })
+        .await;
+    }
+
     async fn start_init(&self, id: &str, on_disk: OnDisk) -> TtrpcResult<u32> {
         let pid = self.with_process(id, INIT, |process| {
             if process.started {

@@ -193,7 +193,9 @@ fn limit_resources(setup: &WorkerSetup<'_>) -> Result<()> {
     if let Some(cpu_time) = setup.cpu_time {
         // The kernel counts whole seconds here; the supervisor is exact and comes first.
         let seconds = cpu_time.as_secs().saturating_add(2);
-        set(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+        // Where less is allowed already, that stays.
+        let allowed = rustix::process::getrlimit(Resource::Cpu).maximum.unwrap_or(u64::MAX);
+        set(Resource::Cpu, seconds.min(allowed), seconds.saturating_add(1).min(allowed))?;
     }
     if let Some(memory_bytes) = setup.memory_bytes {
         let own =

@@ -50,6 +50,10 @@ impl Mounts for Rootfs {
         let mounts = if self.running { &[][..] } else { &self.mounts };
         mounts.iter().find(|mount| mount.place == place).map(|mount| &mount.source)
     }
+
+    fn below(&self, place: &Path) -> bool {
+        !self.running && self.mounts.iter().any(|mount| mount.place != place && mount.place.starts_with(place))
+    }
 }
 
 impl Rootfs {

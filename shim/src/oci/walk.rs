@@ -31,6 +31,9 @@ pub(super) enum Source {
 pub(super) trait Mounts {
     /// What is mounted at exactly this place, which is absolute and has no links in it.
     fn at(&self, place: &Path) -> Option<&Source>;
+
+    /// Whether something is mounted somewhere below this place, for which it will be made if it is missing.
+    fn below(&self, place: &Path) -> bool;
 }
 
 /// An end of a walk.
@@ -197,8 +200,16 @@ impl<'a> Walk<'a> {
             self.names.push((name.to_owned(), Node::of(source)));
             return Ok(());
         }
-        let directory = self.here().handle().ok_or(Errno::NOENT)?;
-        let handle = openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let opened = self.here().handle().ok_or(Errno::NOENT).and_then(|directory| {
+            openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        });
+        let handle = match opened {
+            Err(Errno::NOENT) if self.mounts.below(&self.place().join(name)) => {
+                self.names.push((name.to_owned(), Node::Fresh));
+                return Ok(());
+            }
+            opened => opened?,
+        };
         let file_type = FileType::from_raw_mode(fstat(&handle)?.st_mode);
         if file_type == FileType::Symlink {
             return self.follow(&handle);
