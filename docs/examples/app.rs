@@ -14,14 +14,19 @@ fn main() -> std::io::Result<()> {
         ["exit", code] => process::exit(code.parse().unwrap()),
         ["fill"] => {
             let mut held = Vec::new();
-            loop {
-                match { let mut v = Vec::<u8>::new(); v.try_reserve_exact(1 << 20).map(|()| v) } {
-                    Ok(mut mebibyte) => { mebibyte.resize(1 << 20, 1); held.push(mebibyte) }
-                    Err(_) => return Ok(println!("{} MiB, and no more", held.len())),
-                }
+            while let Some(mebibyte) = allocate(1 << 20) {
+                held.push(mebibyte);
             }
+            println!("{} MiB, and no more", held.len());
         }
         _ => println!("hello from WebAssembly, {args:?}"),
     }
     Ok(())
+}
+
+fn allocate(bytes: usize) -> Option<Vec<u8>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(bytes).ok()?;
+    memory.resize(bytes, 1);
+    Some(memory)
 }
