@@ -11,7 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use wasmrt_model::{Ending, Error, ExitStatus, Result};
@@ -69,6 +69,8 @@ pub(crate) struct Process {
     pub(crate) added: Option<Added>,
     sender: Option<watch::Sender<Option<Exit>>>,
     exit: watch::Receiver<Option<Exit>>,
+    /// The same, before anybody is told of it.
+    seen: Arc<OnceLock<Exit>>,
 }
 
 /// A process that was added to a container, and not started yet.
@@ -84,6 +86,7 @@ pub(crate) struct Place {
     pub(crate) named: Named,
     io: Arc<Mutex<ProcessIo>>,
     sender: watch::Sender<Option<Exit>>,
+    seen: Arc<OnceLock<Exit>>,
 }
 
 /// Our ends of a process's streams.
@@ -105,6 +108,7 @@ impl Process {
             added: None,
             sender: Some(sender),
             exit,
+            seen: Arc::default(),
         }
     }
 
@@ -115,7 +119,8 @@ impl Process {
     /// Where it belongs once it is made. To be had once.
     pub(crate) fn place(&mut self) -> Option<Place> {
         let sender = self.sender.take()?;
-        Some(Place { named: self.named.clone(), io: Arc::clone(&self.io), sender })
+        let (io, seen) = (Arc::clone(&self.io), Arc::clone(&self.seen));
+        Some(Place { named: self.named.clone(), io, sender, seen })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -123,7 +128,7 @@ impl Process {
     }
 
     pub(crate) fn exit(&self) -> Option<Exit> {
-        *self.exit.borrow()
+        self.seen.get().copied()
     }
 
     /// For waiting for its end, also before it was started.
@@ -152,7 +157,7 @@ impl Running {
         place: Place,
         ended: impl FnOnce(Exit) + Send + 'static,
     ) -> Result<Self> {
-        let Place { named, io, sender } = place;
+        let Place { named, io, sender, seen } = place;
         let terminal = made.terminal.map(|terminal| Terminal::attach(terminal, &named)).transpose()?;
         *io.lock().unwrap_or_else(PoisonError::into_inner) = ProcessIo { held, terminal };
         let failed = |source| Error::io("cannot watch the container's process", source);
@@ -178,6 +183,8 @@ impl Running {
             };
             finish(&io, text.as_deref());
             let exit = Exit { status, at: SystemTime::now() };
+            // Who asks is told so before events say it, and who waits after them.
+            let _ = seen.set(exit);
             ended(exit);
             // Whoever waits may be gone.
             let _ = sender.send(Some(exit));

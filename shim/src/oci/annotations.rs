@@ -5,8 +5,9 @@
 
 use super::config::AotMode;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use wasmrt_model::limits::Limits;
-use wasmrt_model::network::NetworkRule;
+use wasmrt_model::network::{NetworkRule, Protocol, Published, PublishedPort};
 use wasmrt_model::{EngineChoice, Error, ErrorKind, LimitsSpec, Result};
 
 const PREFIX: &str = "wasmrt.dev/";
@@ -15,7 +16,8 @@ const PREFIX: &str = "wasmrt.dev/";
 const SHORT: &[(&str, &str)] = &[("timeout", "wall_time"), ("memory", "memory_bytes")];
 
 /// Annotations that are no limits.
-const OTHERS: &[&str] = &["engine", "aot", "optimize", "network.allow", "network.deny", "isolation.require-os-sandbox"];
+const OTHERS: &[&str] =
+    &["engine", "aot", "optimize", "network.allow", "network.deny", "network.listen", "isolation.require-os-sandbox"];
 
 /// The annotations of a container, read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(crate) struct Annotations {
     pub(crate) optimize: Option<u8>,
     /// What the guest may reach, in place of the config's rules. Empty means nothing.
     pub(crate) network: Option<Vec<NetworkRule>>,
+    /// Addresses at which a guest finds itself listening, from descriptor 3 on.
+    pub(crate) listen: Vec<Published>,
     /// Whether to run only where the kernel has Landlock and seccomp.
     pub(crate) require_os_sandbox: Option<bool>,
     /// Each limit by itself, with its annotation.
@@ -80,6 +84,7 @@ impl Annotations {
             "network.allow" => self.network = Some(rules(value)?),
             "network.deny" if value == "all" => self.network = Some(Vec::new()),
             "network.deny" => return Err(wrong("the only value is all")),
+            "network.listen" => self.listen = listeners(value)?,
             "isolation.require-os-sandbox" => self.require_os_sandbox = Some(boolean(value)?),
             name => {
                 let Some(field) = limit(name) else {
@@ -146,6 +151,18 @@ fn rules(value: &str) -> Result<Vec<NetworkRule>> {
         );
     }
     value.split(',').map(|rule| rule.trim().parse()).collect()
+}
+
+fn listeners(value: &str) -> Result<Vec<Published>> {
+    let listener = |address: &str| {
+        let host: SocketAddr =
+            address.trim().parse().map_err(|_| wrong("it is ADDRESS:PORT, or several, with commas"))?;
+        if host.port() == 0 {
+            return Err(wrong("a port of a container has a number: nobody would know another one"));
+        }
+        Ok(Published::Port(PublishedPort { host, guest: host.port(), protocol: Protocol::Tcp }))
+    };
+    value.split(',').map(listener).collect()
 }
 
 fn wrong(why: &str) -> Error {
@@ -263,6 +280,10 @@ mod tests {
     #[test]
     fn the_network_is_allowed_or_denied_and_not_both() {
         assert_eq!(read(&[("wasmrt.dev/network.deny", "all")]).unwrap().network, Some(Vec::new()));
+        assert_eq!(read(&[("wasmrt.dev/network.listen", "0.0.0.0:80, [::]:81")]).unwrap().listen.len(), 2);
+        for wrong in ["", "80", "0.0.0.0:0", "0.0.0.0:80,"] {
+            assert!(read(&[("wasmrt.dev/network.listen", wrong)]).is_err(), "{wrong}");
+        }
         let both = read(&[("wasmrt.dev/network.deny", "all"), ("wasmrt.dev/network.allow", "connect=*")]);
         assert!(both.unwrap_err().message().contains("contradict"));
         assert_eq!(read(&[]).unwrap(), Annotations::default());

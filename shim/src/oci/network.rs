@@ -20,7 +20,7 @@ pub(super) fn policy(spec: &Spec, annotations: &Annotations, settings: &Settings
         None if has_own_namespace(spec) => settings.own_namespace.clone(),
         None => settings.host_namespace.clone(),
     };
-    NetworkPolicy { allow, publish: Vec::new() }
+    NetworkPolicy { allow, publish: annotations.listen.clone() }
 }
 
 fn has_own_namespace(spec: &Spec) -> bool {
