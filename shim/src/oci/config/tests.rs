@@ -216,7 +216,7 @@ fn the_example_of_the_documentation_is_a_config() {
     let page = include_str!("../../../../docs/containerd-config.md");
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let settings = settings(example, WASMTIME);
-    assert_eq!((settings.aot, settings.optimize), (AotMode::Background, Some(2)));
+    assert_eq!((settings.aot, settings.optimize), (AotMode::Foreground, Some(2)));
     assert_eq!(settings.ceiling.limits.memory_bytes, mebi(1024));
     assert_eq!(settings.memory_reserve, DEFAULT_MEMORY_RESERVE);
     assert_eq!(settings.defaults.call_depth, Some(Limit::At(Count(4096))));
