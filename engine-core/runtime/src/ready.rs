@@ -3,12 +3,15 @@
 //! `auto` takes the first engine that is there and has what the module needs. A named engine is taken or refused, with a
 //! word on who could do it.
 
+mod keys;
+
 use crate::cache::{ArtifactCache, Key};
 use crate::compile::{Attention, CompileJob, CompilePlace, compile};
 use crate::kept::Entry;
 use crate::observer::Note;
 use crate::registry::Registry;
 use crate::run::job::kernel_devices;
+use keys::{artifact_key, component_key};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::sync::Arc;
@@ -582,33 +585,4 @@ fn first_of(names: &[String]) -> String {
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
     let more = if names.len() > SHOWN { " and more" } else { "" };
     format!("{}{more}", shown.join(", "))
-}
-
-/// As [`artifact_key`], for components.
-fn component_key(engine: &dyn WasmEngine, options: ComponentOptions, guard: &GuardOptions, component: &[u8]) -> Key {
-    let capabilities = engine.capabilities();
-    Key::of(&[
-        b"wasmrt component 1",
-        wasmrt_guard::FINGERPRINT.as_bytes(),
-        format!("{guard:?} {options:?}").as_bytes(),
-        capabilities.engine.as_str().as_bytes(),
-        capabilities.version.as_bytes(),
-        engine.component_fingerprint(options).as_bytes(),
-        component,
-    ])
-}
-
-/// The module as given and everything that decides what becomes of it. The guard is a function of its input, options and
-/// version, so this stands for the prepared bytes, and a warm start need not prepare them.
-fn artifact_key(engine: &dyn WasmEngine, options: CompileOptions, guard: &GuardOptions, module: &[u8]) -> Key {
-    let capabilities = engine.capabilities();
-    Key::of(&[
-        b"wasmrt artifact 1",
-        wasmrt_guard::FINGERPRINT.as_bytes(),
-        format!("{guard:?}").as_bytes(),
-        capabilities.engine.as_str().as_bytes(),
-        capabilities.version.as_bytes(),
-        engine.fingerprint(options).as_bytes(),
-        module,
-    ])
 }
