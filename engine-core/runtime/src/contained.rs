@@ -91,6 +91,7 @@ impl Contained {
         let compile_time = ready.compile_time;
         let mut job = GuestJob::new(ready)?;
         job.host_root = HostRoot::Allow;
+        job.let_others_read()?;
         let failed = |source| Error::io("cannot prepare the guest's process", source);
         let (report, writer) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
