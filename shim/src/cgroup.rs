@@ -39,9 +39,7 @@ impl Cgroup {
 
     /// All processes in it, whoever made them.
     pub(crate) fn processes(&self) -> Result<Vec<i32>> {
-        let pids = self.manager()?.get_all_pids();
-        let pids = pids.map_err(|error| with_causes("cannot list the container's processes", &error))?;
-        Ok(pids.into_iter().map(libcgroups_pid).collect())
+        listed(&self.manager()?)
     }
 
     /// Lets its processes go on.
@@ -50,15 +48,13 @@ impl Cgroup {
         thawed.map_err(|error| with_causes("cannot let the container's processes go on", &error))
     }
 
-    /// Ends all processes in it, and removes it. One that is not there is no error.
+    /// Ends all processes in it, which must not be frozen, and removes it. One that is not there is no error.
     pub(crate) fn remove(&self) -> Result<()> {
         let until = Instant::now() + ENDED_WITHIN;
-        // What is frozen does not end.
         let manager = self.manager()?;
-        let _ = self.thaw();
         loop {
             // Without the group there are no processes in it.
-            let left = self.processes().unwrap_or_default();
+            let left = listed(&manager).unwrap_or_default();
             if left.is_empty() || Instant::now() > until {
                 break;
             }
@@ -86,8 +82,10 @@ impl Cgroup {
     }
 }
 
-fn libcgroups_pid(pid: impl Into<i32>) -> i32 {
-    pid.into()
+fn listed(manager: &AnyCgroupManager) -> Result<Vec<i32>> {
+    let pids = manager.get_all_pids();
+    let pids = pids.map_err(|error| with_causes("cannot list the container's processes", &error))?;
+    Ok(pids.into_iter().map(i32::from).collect())
 }
 
 /// Whether a path is one of systemd's: `slice:prefix:name`.

@@ -65,12 +65,14 @@ impl OnDisk {
         Ok(())
     }
 
-    pub(crate) fn pause(&self) -> Result<()> {
-        self.load()?.pause().map_err(|error| with_causes("cannot pause the container", &error))
-    }
-
-    pub(crate) fn resume(&self) -> Result<()> {
-        self.load()?.resume().map_err(|error| with_causes("cannot resume the container", &error))
+    /// Freezes its processes, or lets them go on.
+    pub(crate) fn set_paused(&self, paused: bool) -> Result<()> {
+        let mut kept = self.load()?;
+        if paused {
+            kept.pause().map_err(|error| with_causes("cannot pause the container", &error))
+        } else {
+            kept.resume().map_err(|error| with_causes("cannot resume the container", &error))
+        }
     }
 
     /// Ends what is left of it, and removes everything: processes, control group, state, mounts. It may be half made, or half removed.
@@ -100,11 +102,5 @@ impl OnDisk {
         }
         unmount(&self.bundle.join(ROOTFS));
         removed
-    }
-}
-
-impl Container {
-    pub(crate) fn process_mut(&mut self, exec: &str) -> Option<&mut Process> {
-        self.processes.get_mut(exec)
     }
 }

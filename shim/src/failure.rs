@@ -20,17 +20,26 @@ pub(crate) fn status(error: &Error) -> ttrpc::Error {
         ErrorKind::EngineUnavailable => Code::FAILED_PRECONDITION,
         _ => Code::UNKNOWN,
     };
-    ttrpc::Error::RpcStatus(ttrpc::get_status(code, error.to_string()))
+    answer(code, error.to_string())
+}
+
+fn answer(code: ttrpc::Code, text: String) -> ttrpc::Error {
+    ttrpc::Error::RpcStatus(ttrpc::get_status(code, text))
 }
 
 /// There is no container, or no process, of this name here.
 pub(crate) fn not_found(what: &str) -> ttrpc::Error {
-    ttrpc::Error::RpcStatus(ttrpc::get_status(ttrpc::Code::NOT_FOUND, format!("{what}: not found")))
+    answer(ttrpc::Code::NOT_FOUND, format!("{what}: not found"))
+}
+
+/// There is one of this name here.
+pub(crate) fn already_exists(what: &str) -> ttrpc::Error {
+    answer(ttrpc::Code::ALREADY_EXISTS, format!("{what} exists already"))
 }
 
 /// This cannot be done as things are.
 pub(crate) fn precondition(what: impl Into<String>) -> ttrpc::Error {
-    ttrpc::Error::RpcStatus(ttrpc::get_status(ttrpc::Code::FAILED_PRECONDITION, what.into()))
+    answer(ttrpc::Code::FAILED_PRECONDITION, what.into())
 }
 
 /// An error of a library, with everything that it says of its causes.

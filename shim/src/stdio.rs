@@ -112,7 +112,7 @@ fn fifo_output(path: &Path, held: &mut Held) -> std::io::Result<OwnedFd> {
 
 /// Whoever is at the other end may not be there yet. While a descriptor for both directions is open, the others open at once, and block no less
 /// for having been opened without.
-fn open_fifo(path: &Path, access: OFlags) -> std::io::Result<OwnedFd> {
+pub(crate) fn open_fifo(path: &Path, access: OFlags) -> std::io::Result<OwnedFd> {
     let end = rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?;
     if FileType::from_raw_mode(rustix::fs::fstat(&end)?.st_mode) != FileType::Fifo {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("{} is no FIFO", path.display())));

@@ -4,7 +4,7 @@ use crate::cgroup::{Cgroup, is_systemd_path};
 use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{Kind, NewProcess, Order, RootfsMount};
 use crate::events::Events;
-use crate::failure::{not_found, precondition, status};
+use crate::failure::{already_exists, not_found, precondition, status};
 use crate::oom::{self, OomWatch};
 use crate::options::RuntimeOptions;
 use crate::process::{Added, Exit, Place, Process, Running};
@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use containerd_shim::protos::api;
 use containerd_shim::protos::events::task as events;
 use containerd_shim::protos::protobuf::MessageField;
+use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
 use oci_spec::runtime::{Process as OciProcess, Spec};
@@ -68,7 +69,7 @@ impl TaskService {
         work: impl FnOnce(&mut Process) -> TtrpcResult<T>,
     ) -> TtrpcResult<T> {
         self.with(id, |container| {
-            work(container.process_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?)
+            work(container.processes.get_mut(exec).ok_or_else(|| not_found(&format!("process {exec} of {id}")))?)
         })
     }
 
@@ -148,13 +149,19 @@ fn out_of_memory(id: &str) -> events::TaskOOM {
     events::TaskOOM { container_id: id.to_owned(), ..events::TaskOOM::default() }
 }
 
+/// How and when a process ended, as the task API says it. One that has not: 0, and never.
+fn told(exit: Option<Exit>) -> (u32, MessageField<Timestamp>) {
+    exit.map_or_else(Default::default, |exit| (exit.status, MessageField::some(exit.timestamp())))
+}
+
 fn ended_event(id: &str, exec: &str, pid: i32, exit: Exit) -> events::TaskExit {
+    let (exit_status, exited_at) = told(Some(exit));
     events::TaskExit {
         container_id: id.to_owned(),
         id: if exec.is_empty() { id.to_owned() } else { exec.to_owned() },
         pid: pid.unsigned_abs(),
-        exit_status: exit.status,
-        exited_at: MessageField::some(exit.timestamp()),
+        exit_status,
+        exited_at,
         ..events::TaskExit::default()
     }
 }
@@ -172,7 +179,7 @@ impl Task for TaskService {
     async fn state(&self, _: &TtrpcContext, request: api::StateRequest) -> TtrpcResult<api::StateResponse> {
         let bundle = self.with(&request.id, |container| Ok(container.bundle.display().to_string()))?;
         self.with_process(&request.id, &request.exec_id, |process| {
-            let exit = process.exit();
+            let (exit_status, exited_at) = told(process.exit());
             Ok(api::StateResponse {
                 id: request.id.clone(),
                 bundle,
@@ -182,8 +189,8 @@ impl Task for TaskService {
                 stdout: process.named.stdout.clone(),
                 stderr: process.named.stderr.clone(),
                 terminal: process.named.terminal,
-                exit_status: exit.map_or(0, |exit| exit.status),
-                exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+                exit_status,
+                exited_at,
                 exec_id: request.exec_id.clone(),
                 ..api::StateResponse::default()
             })
@@ -196,11 +203,7 @@ impl Task for TaskService {
             return Err(status(&Error::new(ErrorKind::Unsupported, "containers cannot be restored from checkpoints")));
         }
         if self.containers().contains_key(&request.id) {
-            let error = containerd_shim::protos::ttrpc::get_status(
-                containerd_shim::protos::ttrpc::Code::ALREADY_EXISTS,
-                format!("container {} exists already", request.id),
-            );
-            return Err(containerd_shim::protos::ttrpc::Error::RpcStatus(error));
+            return Err(already_exists(&format!("container {}", request.id)));
         }
         let options = RuntimeOptions::read(request.options.as_ref()).map_err(|error| status(&error))?;
         let bundle = PathBuf::from(&request.bundle);
@@ -281,12 +284,12 @@ impl Task for TaskService {
     }
 
     async fn delete(&self, _: &TtrpcContext, request: api::DeleteRequest) -> TtrpcResult<api::DeleteResponse> {
-        let (pid, exit) = self.with_process(&request.id, &request.exec_id, |process| {
+        let (pid, (exit_status, exited_at)) = self.with_process(&request.id, &request.exec_id, |process| {
             let exit = process.exit();
             if exit.is_none() && process.running.is_some() {
                 return Err(precondition(format!("{} {} has not ended", request.id, request.exec_id)));
             }
-            Ok((process.pid(), exit))
+            Ok((process.pid(), told(exit)))
         })?;
         if request.exec_id.is_empty() {
             let on_disk = self.on_disk(&request.id)?;
@@ -295,19 +298,14 @@ impl Task for TaskService {
             self.events.publish(events::TaskDelete {
                 container_id: request.id.clone(),
                 pid,
-                exit_status: exit.map_or(0, |exit| exit.status),
-                exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
+                exit_status,
+                exited_at: exited_at.clone(),
                 ..events::TaskDelete::default()
             });
         } else {
             self.with(&request.id, |container| Ok(container.processes.remove(&request.exec_id)))?;
         }
-        Ok(api::DeleteResponse {
-            pid,
-            exit_status: exit.map_or(0, |exit| exit.status),
-            exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
-            ..api::DeleteResponse::default()
-        })
+        Ok(api::DeleteResponse { pid, exit_status, exited_at, ..api::DeleteResponse::default() })
     }
 
     async fn pids(&self, _: &TtrpcContext, request: api::PidsRequest) -> TtrpcResult<api::PidsResponse> {
@@ -321,24 +319,14 @@ impl Task for TaskService {
     }
 
     async fn pause(&self, _: &TtrpcContext, request: api::PauseRequest) -> TtrpcResult<api::Empty> {
-        let on_disk = self.on_disk(&request.id)?;
-        blocking(move || on_disk.pause()).await.map_err(|error| status(&error))?;
-        self.with_process(&request.id, INIT, |process| {
-            process.paused = true;
-            Ok(())
-        })?;
+        self.set_paused(&request.id, true).await?;
         let container_id = request.id;
         self.events.publish(events::TaskPaused { container_id, ..events::TaskPaused::default() });
         Ok(api::Empty::default())
     }
 
     async fn resume(&self, _: &TtrpcContext, request: api::ResumeRequest) -> TtrpcResult<api::Empty> {
-        let on_disk = self.on_disk(&request.id)?;
-        blocking(move || on_disk.resume()).await.map_err(|error| status(&error))?;
-        self.with_process(&request.id, INIT, |process| {
-            process.paused = false;
-            Ok(())
-        })?;
+        self.set_paused(&request.id, false).await?;
         let container_id = request.id;
         self.events.publish(events::TaskResumed { container_id, ..events::TaskResumed::default() });
         Ok(api::Empty::default())
@@ -432,15 +420,9 @@ impl Task for TaskService {
 
     async fn wait(&self, _: &TtrpcContext, request: api::WaitRequest) -> TtrpcResult<api::WaitResponse> {
         let mut exits = self.with_process(&request.id, &request.exec_id, |process| Ok(process.exits()))?;
-        let exit = match exits.wait_for(Option::is_some).await {
-            Ok(exit) => *exit,
-            Err(_) => return Err(not_found("the process was removed")),
-        };
-        Ok(api::WaitResponse {
-            exit_status: exit.map_or(0, |exit| exit.status),
-            exited_at: exit.map_or_else(MessageField::none, |exit| MessageField::some(exit.timestamp())),
-            ..api::WaitResponse::default()
-        })
+        let exit = exits.wait_for(Option::is_some).await.map_err(|_| not_found("the process was removed"))?;
+        let (exit_status, exited_at) = told(*exit);
+        Ok(api::WaitResponse { exit_status, exited_at, ..api::WaitResponse::default() })
     }
 
     async fn stats(&self, _: &TtrpcContext, request: api::StatsRequest) -> TtrpcResult<api::StatsResponse> {
@@ -493,6 +475,15 @@ impl TaskService {
             Ok(())
         })
         .await;
+    }
+
+    async fn set_paused(&self, id: &str, paused: bool) -> TtrpcResult<()> {
+        let on_disk = self.on_disk(id)?;
+        blocking(move || on_disk.set_paused(paused)).await.map_err(|error| status(&error))?;
+        self.with_process(id, INIT, |process| {
+            process.paused = paused;
+            Ok(())
+        })
     }
 
     async fn start_init(&self, id: &str, on_disk: OnDisk) -> TtrpcResult<u32> {

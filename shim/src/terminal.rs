@@ -1,11 +1,12 @@
 //! A process's terminal: our end of it, copied from and to the FIFOs that containerd names.
 
-use crate::stdio::Named;
-use rustix::fs::{Mode, OFlags};
+use crate::stdio::{Named, open_fifo};
+use rustix::fs::OFlags;
 use rustix::termios::Winsize;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use wasmrt_model::{Error, Result};
@@ -31,14 +32,14 @@ impl Terminal {
     pub(crate) fn attach(ours: OwnedFd, named: &Named) -> Result<Self> {
         let failed = |source| Error::io("cannot attach the container's terminal", source);
         let open = |path: &str, access: OFlags| {
-            let both = rustix::fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
-            let one = rustix::fs::open(path, access | OFlags::CLOEXEC, Mode::empty())?;
-            Ok::<_, rustix::io::Errno>((both, one))
+            let path = Path::new(path);
+            let keeper = open_fifo(path, OFlags::RDWR)?;
+            Ok((keeper, open_fifo(path, access)?))
         };
         let copy = |fd: &OwnedFd| fd.try_clone().map(File::from).map_err(failed);
         let mut stdin = None;
         if !named.stdin.is_empty() {
-            let (keeper, input) = open(&named.stdin, OFlags::RDONLY).map_err(|errno| failed(errno.into()))?;
+            let (keeper, input) = open(&named.stdin, OFlags::RDONLY).map_err(failed)?;
             stdin = Some(keeper);
             let terminal = copy(&ours)?;
             spawn("stdin", move || pass_on(File::from(input), terminal))?;
@@ -46,7 +47,7 @@ impl Terminal {
         let (finished, drained) = channel();
         let mut output = None;
         if !named.stdout.is_empty() {
-            let (keeper, out) = open(&named.stdout, OFlags::WRONLY).map_err(|errno| failed(errno.into()))?;
+            let (keeper, out) = open(&named.stdout, OFlags::WRONLY).map_err(failed)?;
             output = Some(copy(&out)?);
             let terminal = copy(&ours)?;
             spawn("stdout", move || {

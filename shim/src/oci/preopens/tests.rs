@@ -66,9 +66,9 @@ fn the_working_directory_has_the_access_of_where_links_lead() {
     let bundle = tempfile::tempdir().unwrap();
     let host = tempfile::tempdir().unwrap();
     fs::create_dir(bundle.path().join("rootfs")).unwrap();
-    symlink("/data", bundle.path().join("rootfs/work")).unwrap();
+    symlink("/data", bundle.path().join("rootfs/srv")).unwrap();
     let spec = with_mounts(json!([bind("/data", host.path(), "ro")]));
-    assert_eq!(told(&spec, &bundle, true, "/work"), [".:ro=/work", "/:rw", "/data:ro"]);
+    assert_eq!(told(&spec, &bundle, true, "/srv"), [".:ro=/srv", "/:rw", "/data:ro"]);
 }
 
 #[test]

@@ -86,20 +86,20 @@ fn names_without_a_slash_are_looked_for_in_path() {
         .with("opt/tool", MODULE, 0o644)
         .with("opt/data", b"text", 0o644)
         .with("usr/bin/data", b"\x7fELF", 0o755)
-        .with("work/here.wasm", MODULE, 0o644)
-        .with("work/native", b"\x7fELF", 0o755);
+        .with("srv/here.wasm", MODULE, 0o644)
+        .with("srv/native", b"\x7fELF", 0o755);
     assert_eq!(image.found("tool"), wasm("/usr/bin/tool"));
-    let path = |path| image.find_with("tool", Some(path), "/work", None).map(|program| program.path);
+    let path = |path| image.find_with("tool", Some(path), "/srv", None).map(|program| program.path);
     assert_eq!(path("/none:/opt:/bin").unwrap(), Path::new("/opt/tool"));
     assert_eq!(path("../opt").unwrap(), Path::new("/opt/tool"));
     assert_eq!(path("/none").unwrap_err().kind(), ErrorKind::NotFound);
     let data = image.find_with("data", Some("/opt:/usr/bin"), "/", None).unwrap();
     assert_eq!(data.path, Path::new("/usr/bin/data"), "what cannot be run is passed over");
-    let here = |name, path| image.find_with(name, path, "/work", None).map(|program| program.path);
-    assert_eq!(here("here.wasm", None).unwrap(), Path::new("/work/here.wasm"));
+    let here = |name, path| image.find_with(name, path, "/srv", None).map(|program| program.path);
+    assert_eq!(here("here.wasm", None).unwrap(), Path::new("/srv/here.wasm"));
     assert_eq!(here("native", None).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(here("native", Some("/bin:")).unwrap(), Path::new("/work/native"));
-    assert_eq!(here("./native", None).unwrap(), Path::new("/work/native"));
+    assert_eq!(here("native", Some("/bin:")).unwrap(), Path::new("/srv/native"));
+    assert_eq!(here("./native", None).unwrap(), Path::new("/srv/native"));
     assert_eq!(here("../opt/tool", None).unwrap(), Path::new("/opt/tool"));
 }
 
