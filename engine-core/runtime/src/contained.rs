@@ -63,22 +63,10 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The engine that runs the guest.
-    #[must_use]
-    pub fn engine(&self) -> EngineName {
-        self.engine
-    }
-
     /// The limits that hold, and were asked for.
     #[must_use]
     pub fn limits(&self) -> &LimitsSpec {
         &self.limits
-    }
-
-    /// How it runs it.
-    #[must_use]
-    pub fn tier(&self) -> Tier {
-        self.tier
     }
 }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 use wasmrt_host::Counters;
@@ -149,10 +150,22 @@ impl ChildProcess {
 
 /// The parent of a process, also of one that has ended and was not reaped.
 fn parent_of(pid: Pid) -> io::Result<i32> {
+    stat_field(&pid.to_string(), 4)
+}
+
+/// How many threads this process has.
+pub(crate) fn thread_count() -> io::Result<usize> {
+    stat_field("self", 20)
+}
+
+/// A field of `/proc/PID/stat`, counted from 1 as proc(5) does, from the third on.
+fn stat_field<T: FromStr>(pid: &str, number: usize) -> io::Result<T> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the program's name in brackets and may contain anything.
-    let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).and_then(|id| id.parse().ok());
-    parent.ok_or_else(|| io::Error::other("/proc has no parent of a process"))
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let field = number.checked_sub(3).and_then(|index| behind_name.split_whitespace().nth(index));
+    let parsed = field.and_then(|field| field.parse().ok());
+    parsed.ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat has no field {number}")))
 }
 
 impl Drop for ChildProcess {

@@ -459,13 +459,7 @@ impl<'a> Preparer<'a> {
 ///
 /// # Errors
 /// Whatever the plan refuses; who gets one does better to prepare the run from its beginning, which tells more.
-pub(crate) fn ready_again(
-    entry: &Entry,
-    registry: &Registry,
-    ceiling: &Ceiling,
-    spec: &RunSpec,
-    paths_are_here: bool,
-) -> Result<Ready> {
+pub(crate) fn ready_again(entry: &Entry, registry: &Registry, ceiling: &Ceiling, spec: &RunSpec) -> Result<Ready> {
     let engine = registry.get(entry.engine)?;
     let host_variable = |name: &str| std::env::var(name).ok();
     let plan = resolve(spec, engine.capabilities(), FOR_RUNS, ceiling, &host_variable)?;
@@ -473,9 +467,6 @@ pub(crate) fn ready_again(
     if entry.component.is_some() {
         check_component(&plan, spec, ceiling)?;
         engine.check_component(&plan, &entry.note.info)?;
-        if paths_are_here {
-            kernel_devices(&plan, HostRoot::Refuse)?;
-        }
     }
     let code = entry.code.try_clone().map_err(|source| Error::io("cannot hold on to the artifact", source))?;
     Ok(Ready {

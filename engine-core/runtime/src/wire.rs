@@ -174,10 +174,7 @@ impl Answer {
         let Some(received) = packet::receive(socket)? else { return Ok(None) };
         let Received { head, body, descriptors } = received;
         if !head.is_empty() {
-            if let Ok(AnswerHead::Errand) = serde_json::from_slice(&head) {
-                return Ok(Some(Self::Errand(Parcel { bytes: body, descriptors })));
-            }
-            return Self::read(&head, &mut body.as_slice()).map(Some);
+            return Self::read(&head, &mut body.as_slice(), descriptors).map(Some);
         }
         let memory = descriptors.into_iter().next().ok_or_else(|| invalid("an answer without content"))?;
         let mut file = File::from(memory);
@@ -185,10 +182,10 @@ impl Answer {
         let mut head_length = [0; 8];
         file.read_exact(&mut head_length)?;
         let head = read_exactly(&mut file, u64::from_le_bytes(head_length))?;
-        Self::read(&head, &mut file).map(Some)
+        Self::read(&head, &mut file, Vec::new()).map(Some)
     }
 
-    fn read(head: &[u8], rest: &mut impl Read) -> io::Result<Self> {
+    fn read(head: &[u8], rest: &mut impl Read, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
         Ok(match serde_json::from_slice(head)? {
             AnswerHead::Outcome { mut outcome, stdout, stderr } => {
                 let mut captured = |length: Option<u64>| {
@@ -201,7 +198,11 @@ impl Answer {
             AnswerHead::Compiled(compiled) => Self::Compiled(compiled),
             AnswerHead::Preloaded => Self::Preloaded,
             AnswerHead::Inspection(inspection) => Self::Inspection(inspection),
-            AnswerHead::Errand => Self::Errand(Parcel::default()),
+            AnswerHead::Errand => {
+                let mut bytes = Vec::new();
+                rest.read_to_end(&mut bytes)?;
+                Self::Errand(Parcel { bytes, descriptors })
+            }
             AnswerHead::Engines(engines) => Self::Engines(engines),
             AnswerHead::Failed(error) => Self::Failed(error),
         })

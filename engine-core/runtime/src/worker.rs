@@ -76,7 +76,7 @@ const OWN_STACK_BYTES: u64 = 16 << 20;
 /// # Errors
 /// `Unsupported` when this process has more than one thread: a fork would leave locks held by threads that are not there.
 pub(crate) fn spawn(setup: WorkerSetup<'_>, work: impl FnOnce() -> Report) -> Result<Worker> {
-    let threads = thread_count().map_err(|source| Error::io("cannot count threads", source))?;
+    let threads = process::thread_count().map_err(|source| Error::io("cannot count threads", source))?;
     if threads > 1 {
         return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork workers")
             .with_context("threads", threads)
@@ -244,18 +244,6 @@ fn mapped_data_bytes() -> io::Result<u64> {
         .and_then(|rest| rest.trim().strip_suffix("kB"))
         .and_then(|number| number.trim().parse::<u64>().ok());
     kibibytes.map(|kib| kib.saturating_mul(1024)).ok_or_else(|| io::Error::other("/proc/self/status has no VmData"))
-}
-
-/// Threads of this process.
-pub(crate) fn thread_count() -> io::Result<usize> {
-    // /proc/self/stat has the count as the 20th field; the second is the program's name in brackets and may contain anything.
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    after_name
-        .split_whitespace()
-        .nth(17)
-        .and_then(|field| field.parse().ok())
-        .ok_or_else(|| io::Error::other("/proc/self/stat has no thread count"))
 }
 
 /// A copy of a descriptor that is out of the way of the three standard ones and closed on exec.

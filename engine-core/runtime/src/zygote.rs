@@ -11,7 +11,7 @@ use crate::process::{self, ChildProcess, Death, Forked};
 use crate::ready::ArtifactNote;
 use crate::runtime::{Runtime, RuntimeConfig};
 use crate::wire::{self, Answer, Greeting, JobHead, Task, VERSION, Welcome, packet};
-use crate::worker::{above_standard_streams, thread_count};
+use crate::worker::above_standard_streams;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketType, sockopt};
 use rustix::process::{Pid, Resource, Rlimit};
@@ -308,7 +308,7 @@ impl Zygote {
             self.kept.forget();
         }
         // Loading an engine must not leave a thread behind: a fork would not have it, but the locks that it holds.
-        let threads = thread_count().unwrap_or(usize::MAX);
+        let threads = process::thread_count().unwrap_or(usize::MAX);
         if threads > 1 {
             let error = Error::new(ErrorKind::Internal, "wasmrt-worker has several threads, and cannot fork")
                 .with_context("threads", threads);

@@ -5,25 +5,6 @@ use wasmrt_guard::GuardOptions;
 use wasmrt_model::backend::{CompileOptions, WasmEngine};
 use wasmrt_model::component::ComponentOptions;
 
-/// As [`artifact_key`], for components.
-pub(super) fn component_key(
-    engine: &dyn WasmEngine,
-    options: ComponentOptions,
-    guard: &GuardOptions,
-    component: &[u8],
-) -> Key {
-    let capabilities = engine.capabilities();
-    Key::of(&[
-        b"wasmrt component 1",
-        wasmrt_guard::FINGERPRINT.as_bytes(),
-        format!("{guard:?} {options:?}").as_bytes(),
-        capabilities.engine.as_str().as_bytes(),
-        capabilities.version.as_bytes(),
-        engine.component_fingerprint(options).as_bytes(),
-        component,
-    ])
-}
-
 /// The module as given and everything that decides what becomes of it. The guard is a function of its input, options and
 /// version, so this stands for the prepared bytes, and a warm start need not prepare them.
 pub(super) fn artifact_key(
@@ -32,14 +13,29 @@ pub(super) fn artifact_key(
     guard: &GuardOptions,
     module: &[u8],
 ) -> Key {
+    key(b"wasmrt artifact 1", engine, &format!("{guard:?}"), &engine.fingerprint(options), module)
+}
+
+/// As [`artifact_key`], for components.
+pub(super) fn component_key(
+    engine: &dyn WasmEngine,
+    options: ComponentOptions,
+    guard: &GuardOptions,
+    component: &[u8],
+) -> Key {
+    let fingerprint = engine.component_fingerprint(options);
+    key(b"wasmrt component 1", engine, &format!("{guard:?} {options:?}"), &fingerprint, component)
+}
+
+fn key(kind: &[u8], engine: &dyn WasmEngine, options: &str, fingerprint: &str, program: &[u8]) -> Key {
     let capabilities = engine.capabilities();
     Key::of(&[
-        b"wasmrt artifact 1",
+        kind,
         wasmrt_guard::FINGERPRINT.as_bytes(),
-        format!("{guard:?}").as_bytes(),
+        options.as_bytes(),
         capabilities.engine.as_str().as_bytes(),
         capabilities.version.as_bytes(),
-        engine.fingerprint(options).as_bytes(),
-        module,
+        fingerprint.as_bytes(),
+        program,
     ])
 }

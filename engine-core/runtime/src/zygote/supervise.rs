@@ -133,7 +133,7 @@ impl Supervisor<'_> {
         let cancel = Some(job.socket.as_fd());
         let again = self.wanted(job, spec).and_then(|wanted| self.kept.get(wanted));
         let again =
-            again.map(|entry| ready_again(entry, self.runtime.registry(), &self.runtime.config().ceiling, spec, true));
+            again.map(|entry| ready_again(entry, self.runtime.registry(), &self.runtime.config().ceiling, spec));
         if let Some(Ok(ready)) = again {
             let mut attention = Attention { observer: events, forward_signals: false, cancel, group };
             return run::run(ready, piped, &mut attention);
@@ -173,7 +173,7 @@ impl Site for ErrandSite<'_> {
         let Supervisor { runtime, kept, .. } = self.supervisor;
         let wanted = Wanted::of(ModuleName::of(module), spec, ceiling);
         let again = wanted.and_then(|wanted| kept.get(wanted));
-        if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec, false)) {
+        if let Some(Ok(ready)) = again.map(|entry| ready_again(entry, runtime.registry(), ceiling, spec)) {
             ready.engine.warm()?;
             return Contained::new(ready);
         }
