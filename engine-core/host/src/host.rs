@@ -10,7 +10,6 @@ use crate::kernel_files::KernelFiles;
 use crate::listing::Listings;
 use crate::memory::{Scratch, aligned, buffers, first_buffer, range, read_u32, text, word, write_u32, write_u64};
 use crate::numbers::Numbers;
-use crate::poll::Room;
 use crate::preopens::{self, Preopens, Shown};
 use crate::preview1::{Abi, Function, Preview1, Preview1Builder};
 use crate::random::Source;
@@ -66,7 +65,6 @@ pub struct Host {
     memory_bytes: u64,
     pub(crate) counters: Box<dyn AsRef<Counters> + Send + Sync>,
     pub(crate) waiter: Waiter,
-    pub(crate) room: Room,
     pub(crate) scratch: Scratch,
     refusals: Refusals,
     pub(crate) kernel_files: KernelFiles,
@@ -154,7 +152,6 @@ impl Host {
             memory_bytes: 0,
             counters: resources.counters,
             waiter: Waiter { deadline: resources.deadline, cancel: resources.cancel },
-            room: Room::default(),
             scratch: Scratch::default(),
             refusals: Refusals::default(),
             kernel_files,

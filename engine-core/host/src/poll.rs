@@ -10,7 +10,6 @@ use crate::memory::{aligned, element, read_u8, read_u16, read_u32, read_u64, wor
 use crate::preview1::Abi;
 use crate::streams::{Readiness, Stream};
 use rustix::event::PollFlags;
-use rustix::net::RecvFlags;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -177,13 +176,14 @@ impl Host {
         let ready = self.waiter.poll(&wanted, until)?;
         let nothing_else = !ready_already && ready.iter().all(|flags| flags.is_empty());
         let mut happened: Vec<Option<Happened>> = vec![None; pending.len()];
-        for ((index, fd, _), flags) in descriptors.iter().zip(&ready) {
+        let ready: Vec<(usize, PollFlags)> = descriptors.iter().map(|(index, ..)| *index).zip(ready).collect();
+        for (index, flags) in ready {
             if !flags.is_empty() {
-                happened[*index] = Some(match subscriptions[*index].1 {
+                happened[index] = Some(match subscriptions[index].1 {
                     Subscription::Read { .. } if flags.contains(PollFlags::IN) => {
-                        Happened::ready(match pending[*index] {
-                            Pending::Socket(..) => self.room.receivable(*fd),
-                            _ => readable(*fd),
+                        Happened::ready(match pending[index] {
+                            Pending::Socket(key, _) => self.sockets.receivable(key),
+                            _ => self.streams.readable(),
                         })
                     }
                     _ if flags.intersects(PollFlags::HUP | PollFlags::ERR) => Happened::hung_up(),
@@ -221,7 +221,10 @@ impl Host {
                 let bytes = self.file_size(key)?.saturating_sub(self.file_position(key)?);
                 Ok(Pending::Now(if bytes == 0 { Happened::hung_up() } else { Happened::ready(bytes) }))
             }
-            Descriptor::Socket => self.pending_socket(key, PollFlags::IN),
+            Descriptor::Socket => match self.sockets.known_receivable(key) {
+                Some(bytes) => Ok(Pending::Now(Happened::ready(bytes))),
+                None => self.pending_socket(key, PollFlags::IN),
+            },
             _ => Err(Errno::BADF.into()),
         }
     }
@@ -256,30 +259,4 @@ fn on_its_own(pending: Answer<Pending>) -> Answer<Pending> {
         Err(Stop::Errno(errno)) => Ok(Pending::Now(Happened { error: errno.0, ..Happened::default() })),
         other => other,
     }
-}
-
-/// Room that the system wants to be shown before it says how much there is to receive.
-#[derive(Debug, Default)]
-pub(crate) struct Room(Vec<u8>);
-
-impl Room {
-    /// The most that a guest is told it can receive at once.
-    const BYTES: usize = 1 << 20;
-
-    /// How many bytes a socket has; at least 1, which may turn out to be the end or a connection.
-    ///
-    /// The system copies nothing of a connection to tell. It is no call whose arguments the worker's wall has to look at, as `ioctl` is.
-    fn receivable(&mut self, fd: BorrowedFd<'_>) -> u64 {
-        if self.0.is_empty() {
-            self.0 = vec![0; Self::BYTES];
-        }
-        let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-        let length = rustix::net::recv(fd, &mut self.0[..], flags).map_or(0, |(_, length)| length);
-        u64::try_from(length).unwrap_or(u64::MAX).max(1)
-    }
-}
-
-/// How many bytes can be read at once; at least 1, which may turn out to be the end.
-fn readable(fd: BorrowedFd<'_>) -> u64 {
-    rustix::io::ioctl_fionread(fd).unwrap_or_default().max(1)
 }

@@ -5,6 +5,7 @@
 //! that it ends at the deadline.
 
 mod address;
+mod ahead;
 mod calls;
 mod lookup;
 mod options;
@@ -28,6 +29,7 @@ use wasmrt_model::{Limit, LimitKind, Limits};
 use crate::Listener;
 use crate::resources::Counters;
 use crate::volume::Volume;
+use ahead::{Ahead, Room};
 pub(crate) use options::Options;
 use transfer::Receive;
 
@@ -82,13 +84,22 @@ pub(crate) struct Socket {
     /// Whether the guest asked not to be made to wait.
     nonblocking: bool,
     options: Options,
+    ahead: Ahead,
     /// The local address that the guest gave it, where the machine's is another one.
     local: Option<SocketAddr>,
 }
 
 impl Socket {
     fn new(family: Family, protocol: Protocol, state: State) -> Self {
-        Self { family, protocol, state, nonblocking: false, options: Options::default(), local: None }
+        Self {
+            family,
+            protocol,
+            state,
+            nonblocking: false,
+            options: Options::default(),
+            ahead: Ahead::default(),
+            local: None,
+        }
     }
 
     /// The descriptor, once there is one.
@@ -129,6 +140,7 @@ pub(crate) struct Sockets {
     backlog: Limit<Count>,
     received: Volume,
     sent: Volume,
+    room: Room,
 }
 
 /// What a call needs besides its socket.
@@ -153,6 +165,7 @@ impl Sockets {
             backlog: limits.listen_backlog,
             received: Volume::new(limits.received_bytes, LimitKind::ReceivedBytes),
             sent: Volume::new(limits.sent_bytes, LimitKind::SentBytes),
+            room: Room::default(),
         };
         let keys = published.iter().filter_map(|listener| sockets.publish(listener)).collect();
         sockets.published = published;

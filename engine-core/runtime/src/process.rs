@@ -261,12 +261,14 @@ fn set_signal_mask(mask: &libc::sigset_t) {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, std::ptr::from_ref(mask), std::ptr::null_mut()) };
 }
 
-/// In a child: what the parent ignores or handles, the child takes as a fresh program would (but a closed pipe stays an error).
+/// In a child: what the parent ignores or handles, the child takes as a fresh program would. But a closed pipe is an error, and no signal.
 pub(crate) fn default_signals_in_child() {
     for signal in FORWARDED {
         // SAFETY: setting the default disposition of a valid signal.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+    // SAFETY: ignoring a valid signal.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
 /// Makes this process hear how its children end, whatever it was started with: a program that ignores them hands that on.

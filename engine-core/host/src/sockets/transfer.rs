@@ -30,10 +30,15 @@ impl Sockets {
         let Self { network, open, received, .. } = self;
         let socket = open.get_mut(&key).ok_or(Errno::BADF)?;
         let allowed = received.allowed(buffer.len()).map_err(Ending::Limit);
+        let (ahead, more) = match &allowed {
+            Ok(allowed) => socket.ahead.give(&mut buffer[..*allowed], flags.peek).map_err(Errno::from_os)?,
+            Err(_) => (0, false),
+        };
         let (count, peer) = match &socket.state {
             State::Connected(fd) => {
                 let allowed = match allowed {
                     Ok(allowed) => allowed,
+                    Err(over) if !socket.ahead.is_empty() => return Err(over.into()),
                     Err(over) => {
                         // That the peer has ended is no byte, and can be told to a guest that has had all of its bytes.
                         let next = socket.until_ready(PollFlags::IN, around.waiter, || {
@@ -43,9 +48,17 @@ impl Sockets {
                     }
                 };
                 let room = &mut buffer[..allowed];
-                let mut filled = 0;
+                let mut filled = ahead;
                 let peek = if flags.peek { RecvFlags::PEEK } else { RecvFlags::empty() };
-                loop {
+                if filled > 0 && more && filled < room.len() && !flags.all {
+                    match rustix::net::recv(fd, &mut room[filled..], RecvFlags::DONTWAIT) {
+                        Ok((count, _)) => filled += count,
+                        Err(Os::AGAIN | Os::INTR) => {}
+                        Err(failure) => socket.ahead.fail(failure),
+                    }
+                }
+                // Nothing fits into no room; what is kept is not waited for.
+                while filled == 0 && socket.ahead.is_empty() || flags.all && !flags.peek && filled < room.len() {
                     let count = socket.until_ready(PollFlags::IN, around.waiter, || {
                         rustix::net::recv(fd, &mut room[filled..], peek | RecvFlags::DONTWAIT).map(|(count, _)| count)
                     });
@@ -54,7 +67,7 @@ impl Sockets {
                         Err(_) if filled > 0 => break,
                         Err(stop) => return Err(stop),
                     }
-                    if !flags.all || flags.peek || filled == room.len() || count.is_ok_and(|count| count == 0) {
+                    if count.is_ok_and(|count| count == 0) {
                         break;
                     }
                 }
@@ -100,8 +113,9 @@ impl Sockets {
                 if peer.is_some() {
                     return Err(Errno::ISCONN.into());
                 }
-                let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-                socket.until_ready(PollFlags::OUT, around.waiter, || rustix::net::send(fd, &data[..allowed], flags))?
+                // `write` rather than `send`, whose arguments the worker's wall has to look at. It does not wait, as no descriptor here does, and a
+                // peer that is gone makes no signal where workers run.
+                socket.until_ready(PollFlags::OUT, around.waiter, || rustix::io::write(fd, &data[..allowed]))?
             }
             State::Datagrams { fd, id, connected } => {
                 if allowed < data.len() {
