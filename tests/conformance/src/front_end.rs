@@ -6,13 +6,14 @@ mod in_process;
 mod node;
 mod python;
 mod rust;
+mod shim;
 
 pub use cli::find as find_cli;
 pub use rust::{CHILD_ARGUMENT, child};
 
 use crate::case::{Case, Interrupt};
 use crate::network::{Scene, Seen, silent};
-use crate::pair::{AUTO, PAIRS, Pair};
+use crate::pair::{AUTO, OWN_PROCESS, PAIRS, Pair};
 use crate::swap::Swapper;
 use crate::{Result, process, tree};
 use serde_json::{Map, Value};
@@ -38,10 +39,12 @@ pub enum FrontEnd {
     Node,
     /// libwasmrt, by a C program.
     C,
+    /// The containerd shim: the guest is a container.
+    Shim,
 }
 
 /// Every front-end.
-pub const FRONT_ENDS: [FrontEnd; 7] = [
+pub const FRONT_ENDS: [FrontEnd; 8] = [
     FrontEnd::Cli,
     FrontEnd::Rust,
     FrontEnd::InProcess,
@@ -49,6 +52,7 @@ pub const FRONT_ENDS: [FrontEnd; 7] = [
     FrontEnd::Python,
     FrontEnd::Node,
     FrontEnd::C,
+    FrontEnd::Shim,
 ];
 
 /// What was seen of a run.
@@ -81,6 +85,18 @@ pub enum Report {
     Error {
         /// The stable name of the error's kind.
         kind: String,
+        /// The error as people read it.
+        message: String,
+    },
+    /// A container came to an end. Nothing else is told of it.
+    Ended {
+        /// Its exit code.
+        code: u32,
+    },
+    /// A container was not made.
+    Refused {
+        /// The code of containerd's protocol.
+        code: i32,
         /// The error as people read it.
         message: String,
     },
@@ -153,6 +169,7 @@ impl FrontEnd {
             Self::Python => "python",
             Self::Node => "node",
             Self::C => "c",
+            Self::Shim => "shim",
         }
     }
 
@@ -166,6 +183,7 @@ impl FrontEnd {
             Self::Python => python::find().err(),
             Self::Node => node::find().err(),
             Self::C => c::find().err(),
+            Self::Shim => shim::find().err(),
         }
     }
 
@@ -173,9 +191,22 @@ impl FrontEnd {
     /// for each front-end on every engine.
     #[must_use]
     pub fn pairs(self, case: &Case) -> &'static [Pair] {
-        let is_binding = matches!(self, Self::Python | Self::Node | Self::C);
+        let is_binding = matches!(self, Self::Python | Self::Node | Self::C | Self::Shim);
         let for_all = ["limits/", "isolation/"].iter().any(|room| case.name.starts_with(room));
         if case.header.any_engine || is_binding && !for_all { &[AUTO] } else { PAIRS }
+    }
+
+    /// Whether the case can be asked for in this front-end's words at all.
+    #[must_use]
+    pub fn takes(self, case: &Case) -> bool {
+        match self {
+            Self::Cli => true,
+            Self::InProcess => {
+                !case.header.is_for_cli() && !case.header.requires.iter().any(|name| name == OWN_PROCESS)
+            }
+            Self::Shim => shim::takes(case),
+            Self::Rust | Self::Embedded | Self::Python | Self::Node | Self::C => !case.header.is_for_cli(),
+        }
     }
 
     /// What a case asks for and this front-end cannot have on this pair, beyond what the pair itself lacks.
@@ -203,6 +234,7 @@ impl FrontEnd {
             Self::Python => python::run(case, stage)?,
             Self::Node => node::run(case, stage)?,
             Self::C => c::run(case, stage)?,
+            Self::Shim => shim::run(case, stage)?,
         };
         swapper.stop()?;
         observed.network = stage.scene.finish(clients);
@@ -215,8 +247,8 @@ impl FrontEnd {
         };
         match &mut observed.report {
             Some(Report::Outcome(outcome)) => outcome.refusals.iter_mut().for_each(restore),
-            Some(Report::Error { message, .. }) => restore(message),
-            None => {}
+            Some(Report::Error { message, .. } | Report::Refused { message, .. }) => restore(message),
+            Some(Report::Ended { .. }) | None => {}
         }
         Ok(observed)
     }

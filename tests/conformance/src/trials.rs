@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::front_end::{FRONT_ENDS, FrontEnd, Observed, Report, Stage};
-use crate::pair::{OWN_PROCESS, PAIRS, Pair, is_required, machine_lacks};
+use crate::pair::{PAIRS, Pair, is_required, machine_lacks};
 use crate::{Result, tree, verdict};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::PathBuf;
@@ -23,10 +23,7 @@ pub fn conformance(arguments: &Arguments) -> Result<Vec<Trial>> {
     for case in Case::all(&cases_directory())? {
         let case = Arc::new(case);
         for front_end in FRONT_ENDS {
-            if front_end != FrontEnd::Cli && case.header.is_for_cli() {
-                continue;
-            }
-            if front_end == FrontEnd::InProcess && case.header.requires.iter().any(|name| name == OWN_PROCESS) {
+            if !front_end.takes(&case) {
                 continue;
             }
             for pair in front_end.pairs(&case).iter().copied() {
@@ -146,13 +143,13 @@ fn compare(case: &Case) -> Result<()> {
 
 fn essence(observed: &Observed, files: Vec<String>) -> Essence {
     let (ending, results, figures) = match &observed.report {
-        None => ("no report".to_owned(), String::new(), [None; 3]),
-        Some(Report::Error { kind, .. }) => (format!("error {kind}"), String::new(), [None; 3]),
         Some(Report::Outcome(outcome)) => {
             let usage = &outcome.usage;
             let figures = [usage.fuel, Some(usage.output_bytes), Some(usage.written_bytes)];
             (verdict::status(&outcome.status), format!("{:?}", outcome.results), figures)
         }
+        Some(Report::Error { kind, .. }) => (format!("error {kind}"), String::new(), [None; 3]),
+        other => (verdict::shown(other.as_ref()), String::new(), [None; 3]),
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Essence { ending, results, stdout: text(&observed.stdout), stderr: text(&observed.stderr), figures, files }

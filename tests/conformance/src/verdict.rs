@@ -1,5 +1,7 @@
 //! Expectation against observation: everything that differs, as sentences.
 
+mod container;
+
 use crate::case::{Case, Expect};
 use crate::front_end::{FrontEnd, Observed, Report};
 use crate::pair::Pair;
@@ -25,6 +27,8 @@ pub fn differences(case: &Case, pair: Pair, front_end: FrontEnd, observed: &Obse
         None => wrong.push(format!("there is no report (exit code {:?}): {}", observed.code, observed.said.trim())),
         Some(Report::Error { kind, message }) => error(expect, kind, message, &mut wrong),
         Some(Report::Outcome(outcome)) => ending(expect, pair, outcome, &mut wrong),
+        Some(Report::Ended { code }) => container::ended(expect, *code, &observed.stderr, &mut wrong),
+        Some(Report::Refused { code, message }) => container::refused(expect, *code, message, &mut wrong),
     }
     process_code(expect, observed, &mut wrong);
     streams(case, observed, &mut wrong);
@@ -40,6 +44,7 @@ pub fn differences(case: &Case, pair: Pair, front_end: FrontEnd, observed: &Obse
 fn refused_as_unsupported(control: &str, observed: &Observed) -> Vec<String> {
     match &observed.report {
         Some(Report::Error { kind, .. }) if kind == ErrorKind::Unsupported.as_str() => Vec::new(),
+        Some(Report::Refused { code, .. }) if container::means(*code, ErrorKind::Unsupported) => Vec::new(),
         other => vec![format!(
             "{control} is not to be had here, so this has to be refused as unsupported; instead: {}",
             shown(other.as_ref())
@@ -160,7 +165,7 @@ fn process_code(expect: &Expect, observed: &Observed, wrong: &mut Vec<String>) {
         return;
     }
     let by_rule = match &observed.report {
-        None => return,
+        None | Some(Report::Ended { .. } | Report::Refused { .. }) => return,
         Some(Report::Outcome(outcome)) => Some(outcome.status.exit_code()),
         Some(Report::Error { kind, .. }) => error_kind(kind).map(ErrorKind::exit_code),
     };
@@ -191,7 +196,11 @@ fn streams(case: &Case, observed: &Observed, wrong: &mut Vec<String>) {
         ("stderr", &stderr, &expect.stderr, &expect.stderr_contains),
     ] {
         // A front-end that is a program may add to the guest's standard error why it ended it.
-        let is_added_to = name == "stderr" && observed.code.is_some() && observed.code != Some(0);
+        let is_added_to = name == "stderr"
+            && match &observed.report {
+                Some(Report::Ended { code }) => *code != 0,
+                _ => observed.code.is_some_and(|code| code != 0),
+            };
         let is_exact = |exact: &String| if is_added_to { seen.starts_with(exact.as_str()) } else { exact == seen };
         if exact.as_ref().is_some_and(|exact| !is_exact(exact)) {
             wrong.push(format!(
@@ -220,10 +229,13 @@ fn abridged(text: &str) -> String {
     text.chars().take(SHOWN).collect::<String>() + "..."
 }
 
-fn shown(report: Option<&Report>) -> String {
+/// A report in a few words.
+pub(crate) fn shown(report: Option<&Report>) -> String {
     match report {
         None => "no report".to_owned(),
         Some(Report::Error { kind, message }) => format!("{kind}: {message}"),
         Some(Report::Outcome(outcome)) => status(&outcome.status),
+        Some(Report::Ended { code }) => format!("a container that ended with {code}"),
+        Some(Report::Refused { message, .. }) => format!("refused: {message}"),
     }
 }
