@@ -5,6 +5,7 @@
 //! serves ([`service`], [`task`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod artifact;
 mod cgroup;
 mod container;
 mod errand;

@@ -47,7 +47,7 @@ impl Exit {
 pub(crate) struct Running {
     pub(crate) pid: i32,
     pidfd: OwnedFd,
-    /// Whether it is a guest: no program of the kernel's, so signals mean what they mean to one that handles none.
+    /// Whether signals mean to it what they mean to a program that handles none: it is a guest, which has no say in it.
     guest: bool,
     /// Told when the guest's time begins.
     begin: OwnedFd,
@@ -170,7 +170,7 @@ impl Running {
         let running = Self {
             pid: made.pid,
             pidfd,
-            guest: made.custody.is_some(),
+            guest: made.custody.as_ref().is_some_and(|custody| !custody.terms().handles_signals()),
             begin,
             io: Arc::clone(&io),
             ended_by: Arc::clone(&ended_by),
@@ -223,15 +223,15 @@ impl Running {
             sent = match signal {
                 libc::SIGCONT => libc::SIGCONT,
                 stopping if STOPPING.contains(&stopping) => libc::SIGSTOP,
-                ending => {
-                    // The first one counts.
-                    let _ = self.ended_by.compare_exchange(0, ending, Ordering::AcqRel, Ordering::Relaxed);
-                    libc::SIGKILL
-                }
+                _ => libc::SIGKILL,
             };
         }
         if sent == 0 {
             return true;
+        }
+        if sent == libc::SIGKILL {
+            // The first one counts.
+            let _ = self.ended_by.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Relaxed);
         }
         match Signal::from_named_raw(sent) {
             Some(sent) => rustix::process::pidfd_send_signal(&self.pidfd, sent).is_ok(),

@@ -1,5 +1,6 @@
 //! The shim as a program: what containerd calls it for, and how it becomes the process that stays.
 
+use crate::artifact::Store;
 use crate::container::OnDisk;
 use crate::errand;
 use crate::oci::{self, Config};
@@ -64,7 +65,8 @@ fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
     }
     let config = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
     let embedder = if flags.action.is_empty() { Some(become_shim(engine, config.as_deref())?) } else { None };
-    let setup = Setup { engine, config, embedder, namespace: flags.namespace, socket: flags.socket };
+    let store = Store { address: flags.address.into(), namespace: flags.namespace.clone() };
+    let setup = Setup { engine, config, embedder, namespace: flags.namespace, socket: flags.socket, store };
     if SETUP.set(setup).is_err() {
         return Err(Error::new(ErrorKind::Internal, "this program was set up twice"));
     }
