@@ -9,6 +9,7 @@ use crate::oci::{
     Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
     Variables, split_export, translate,
 };
+use crate::precheck::{self, behind_init};
 use crate::stdio::ProcessEnds;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -105,7 +106,8 @@ impl Order {
     pub(crate) fn program_name(&self) -> Result<(String, bool)> {
         let spec = load_spec(&self.bundle)?;
         let first = |process: Option<&Process>| {
-            process.and_then(|process| process.args().as_ref()?.first().cloned()).unwrap_or_default()
+            let args = process.and_then(|process| process.args().as_deref()).unwrap_or_default();
+            behind_init(args).unwrap_or(args).first().cloned().unwrap_or_default()
         };
         let own = first(spec.process().as_ref());
         let name = match &self.kind {
@@ -202,13 +204,21 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
                 .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the container's configuration has no process"))?
         }
     };
+    precheck::check(&spec, process)?;
+    let bare = process.args().as_deref().and_then(behind_init).map(|args| {
+        let mut bare = process.clone();
+        bare.set_args(Some(args.to_vec()));
+        bare
+    });
+    // What is no guest is started as it was asked for.
+    let wanted = bare.as_ref().unwrap_or(process);
     let config = Config::load(order.config.as_deref())?;
     let rootfs = match &order.kind {
         Kind::Init { .. } => Rootfs::of_bundle(&order.bundle, &spec)?,
         Kind::Exec { init, .. } => Rootfs::of_running(&PathBuf::from(format!("/proc/{init}/root")), &spec)?,
     };
     let variables = Variables::read(process.env().as_deref().unwrap_or_default())?;
-    let name = process.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
+    let name = wanted.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
     let must_be_wasm = match order.kind {
         Kind::Init { .. } => Annotations::must_be_wasm(spec.annotations().as_ref()),
         Kind::Exec { .. } => None,
@@ -224,7 +234,7 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
             let annotations = Annotations::read(spec.annotations().as_ref())?;
             let request = Request {
                 spec: &spec,
-                process,
+                process: wanted,
                 rootfs: &rootfs,
                 annotations: &annotations,
                 export: program.export.as_deref(),

@@ -14,6 +14,7 @@ mod failure;
 mod oci;
 mod oom;
 mod options;
+mod precheck;
 mod process;
 mod service;
 mod signal;
@@ -22,6 +23,7 @@ mod stdio;
 mod task;
 mod terminal;
 mod version;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ mod walk;
 #[cfg(test)]
 mod specs;
 
-pub(crate) use annotations::Annotations;
+pub(crate) use annotations::{Annotations, PREFIX};
 pub(crate) use config::{AotMode, Config};
 pub(crate) use engine::engine_of_binary;
 pub(crate) use environment::{DEFAULT_PATH, Variables};

@@ -4,6 +4,7 @@ use crate::errand::NewProcess;
 use crate::signal;
 use crate::stdio::{Held, Named, Streams};
 use crate::terminal::Terminal;
+use crate::words::{in_annotations, sentence};
 use containerd_shim::protos::api::Status;
 use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
 use oci_spec::runtime::Process as OciProcess;
@@ -258,17 +259,22 @@ fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI
     let limits = *custody.terms().limits();
     let mut outcome = match custody.watch(pid, begins.as_fd()) {
         Ok(outcome) => outcome,
-        Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {error}\n"))),
+        Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {}\n", sentence(&error)))),
     };
     let ended_by = ended_by.load(Ordering::Acquire);
     if ended_by != 0 && outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
         outcome.status = ExitStatus::Signaled { signal: ended_by };
     }
-    let text = Ending::of(&outcome, &limits).filter(|_| ended_by == 0).map(|ending| {
-        let details: String = ending.details.iter().map(|line| format!("  {line}\n")).collect();
-        format!("wasmrt: {}\n{details}", ending.headline)
-    });
-    (u32::from(outcome.status.exit_code()), text)
+    let mut text = String::new();
+    if let Some(ending) = Ending::of(&outcome, &limits).filter(|_| ended_by == 0) {
+        text.push_str(&format!("wasmrt: {}\n", ending.headline));
+        text.extend(ending.details.iter().map(|line| format!("  {line}\n")));
+    }
+    if !outcome.status.success() {
+        let said = |refusal: &String| format!("wasmrt: refused while it ran: {}\n", in_annotations(refusal));
+        text.extend(outcome.refusals.iter().map(said));
+    }
+    (u32::from(outcome.status.exit_code()), Some(text).filter(|text| !text.is_empty()))
 }
 
 /// Waits for a program that becomes a child of this process, or is one.

@@ -11,7 +11,7 @@ use wasmrt_model::limits::Limits;
 use wasmrt_model::network::{NetworkRule, Protocol, Published, PublishedPort};
 use wasmrt_model::{EngineChoice, Error, ErrorKind, LimitsSpec, Result};
 
-pub(super) const PREFIX: &str = "wasmrt.dev/";
+pub(crate) const PREFIX: &str = "wasmrt.dev/";
 
 /// Limits whose annotation is not their own name with dashes.
 const SHORT: &[(&str, &str)] = &[("timeout", "wall_time"), ("memory", "memory_bytes")];

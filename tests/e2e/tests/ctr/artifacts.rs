@@ -72,7 +72,8 @@ fn component(machine: &Machine) -> Result<()> {
 /// The program gets the image's arguments and environment, and its volumes are what it finds of files.
 fn arguments(machine: &Machine) -> Result<()> {
     let image = artifact(machine, "/app.wasm", vec![layer(guest("rust/print")?)])?;
-    let output = container(machine, &image, &["app.wasm", "args", "env", "one"]).with(&["--env", "COLOUR=blue"]).run()?;
+    let output =
+        container(machine, &image, &["app.wasm", "args", "env", "one"]).with(&["--env", "COLOUR=blue"]).run()?;
     output.success()?.says("arg 3: one\n")?.says("COLOUR=blue\n").map(drop)
 }
 
