@@ -4,6 +4,7 @@
 //! the guest in its memory, and leaves that process to the shim. It mounts the root file system itself, and takes it away again when
 //! nothing comes of it.
 
+use crate::command_line;
 use crate::failure::with_causes;
 use crate::oci::{
     Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
@@ -270,6 +271,10 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
+    }
+    if guest.is_some() {
+        // Where it cannot be shown the guest runs all the same.
+        let _ = command_line::show(wanted.args().as_deref().unwrap_or_default());
     }
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, guest, streams, console.as_ref())?;

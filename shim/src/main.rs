@@ -7,6 +7,7 @@
 
 mod artifact;
 mod cgroup;
+mod command_line;
 mod container;
 mod errand;
 mod events;

@@ -14,6 +14,7 @@ use wasmrt_e2e::{Result, eventually};
 pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "programs::in_a_volume", runtimes: ALL, ask: |machine| with(machine, in_a_volume) },
     Question { name: "programs::behind_an_init", runtimes: ALL, ask: |machine| with(machine, behind_an_init) },
+    Question { name: "programs::listed", runtimes: WASM, ask: |machine| with(machine, listed) },
     Question { name: "programs::artifact", runtimes: WASM, ask: |machine| with(machine, artifact) },
     Question { name: "programs::server", runtimes: WASM, ask: |machine| with(machine, server) },
     Question { name: "programs::one_process", runtimes: WASM, ask: |machine| with(machine, one_process) },
@@ -59,6 +60,17 @@ fn behind_an_init(docker: &Docker<'_>) -> Result<()> {
     let code = docker.inspect("waits")?["State"]["ExitCode"].as_i64();
     docker.remove("waits")?;
     if code == Some(143) { Ok(()) } else { Err(format!("expected 143: {code:?}")) }
+}
+
+/// Lists of processes show the guest, and not who made its process.
+fn listed(docker: &Docker<'_>) -> Result<()> {
+    let program = Program::Wait;
+    docker.start_container("listed", &[], &program, "ready")?;
+    let top = docker.run(&["top", "listed", "-eo", "pid,args"])?.success()?;
+    let lines: Vec<&str> = top.stdout.lines().skip(1).collect();
+    let as_asked = lines.iter().all(|line| line.split_whitespace().skip(1).eq(program.argv(true)));
+    docker.remove("listed")?;
+    if as_asked && !lines.is_empty() { Ok(()) } else { Err(format!("expected {:?}\n{top}", program.argv(true))) }
 }
 
 /// An image whose layer is the program, with the type of configuration that Docker knows.
