@@ -49,8 +49,10 @@ pub(crate) struct Wanted<'a> {
 /// # Errors
 /// When containerd does not answer, when several layers could be meant, and for bytes that are not what the image says.
 pub(crate) async fn find(store: &Store, wanted: Wanted<'_>) -> Result<Option<OwnedFd>> {
-    let found = tokio::time::timeout(PATIENCE, Containerd::connect(store).await?.find(wanted)).await;
-    found.map_err(|_| Error::new(ErrorKind::Internal, "containerd takes too long to hand over the image's layer"))?
+    let found = async { Containerd::connect(store).await?.find(wanted).await };
+    tokio::time::timeout(PATIENCE, found)
+        .await
+        .map_err(|_| Error::new(ErrorKind::Internal, "containerd takes too long to hand over the image's layer"))?
 }
 
 struct Containerd<'a> {

@@ -99,10 +99,10 @@ impl TaskService {
             let Streams { ends, held } = streams;
             let parcel = order.parcel(ends)?;
             let made = match embedder.errand(&parcel, NewProcess::read) {
-                Err(error) if errand::misses_its_program(&error) => match service.program_of_image(&order)? {
-                    Some(program) => embedder.errand(&order.parcel_with(program, parcel)?, NewProcess::read)?,
-                    None => return Err(error),
-                },
+                Err(missed) if errand::misses_its_program(&missed) => {
+                    let program = service.program_of_image(&order, missed)?;
+                    embedder.errand(&order.parcel_with(program, parcel)?, NewProcess::read)?
+                }
                 made => {
                     drop(parcel);
                     made?
@@ -123,11 +123,18 @@ impl TaskService {
         .await
     }
 
-    /// The program that the container's image consists of. Waits for containerd.
-    fn program_of_image(&self, order: &Order) -> Result<Option<OwnedFd>> {
+    /// The program that the container's image consists of, since it was missed among its files. Waits for containerd.
+    fn program_of_image(&self, order: &Order, missed: Error) -> Result<OwnedFd> {
         let (program, own) = order.program_name()?;
         let wanted = Wanted { container: &order.container, program: &program, own };
-        tokio::runtime::Handle::current().block_on(artifact::find(&self.setup.store, wanted))
+        match tokio::runtime::Handle::current().block_on(artifact::find(&self.setup.store, wanted)) {
+            Ok(program) => program.ok_or(missed),
+            // Most images have files, and what is told of those is that one is missing.
+            Err(error) if error.kind() == ErrorKind::Internal => {
+                Err(missed.with_hint(format!("whether it is the image itself is not known: {error}")))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Tells of processes that the kernel ends for want of memory, while the container lives.
