@@ -7,7 +7,7 @@ use wasmrt_model::{Error, ErrorKind, Result};
 const FEWEST_PROCESSES: i64 = 2;
 
 /// Descriptors that a process holds for a moment while it is made.
-const FEWEST_DESCRIPTORS: u64 = 16;
+const FEWEST_DESCRIPTORS: u64 = 24;
 
 /// Refuses what cannot be carried out.
 ///
@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn limits_that_make_no_process_are_refused_by_name() {
-        for (pids, files, word) in [(1, 1024, "processes"), (2, 3, "open files"), (0, 15, "open files")] {
+        for (pids, files, word) in [(1, 1024, "processes"), (2, 3, "open files"), (0, 23, "open files")] {
             let (spec, process) = spec(pids, files);
             let error = check(&spec, &process).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert!(error.to_string().contains(word), "{error}");
         }
-        for (pids, files) in [(2, 16), (0, 1024), (-1, 1024)] {
+        for (pids, files) in [(2, 24), (0, 1024), (-1, 1024)] {
             let (spec, process) = spec(pids, files);
             check(&spec, &process).unwrap();
         }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use wasmrt_e2e::command::run;
+use wasmrt_e2e::containerd::SOCKET;
 use wasmrt_e2e::docker::Docker;
 use wasmrt_e2e::image::{ArtifactLayer, Image, guest};
 use wasmrt_e2e::program::Program;
@@ -19,6 +20,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "programs::server", runtimes: WASM, ask: |machine| with(machine, server) },
     Question { name: "programs::one_process", runtimes: WASM, ask: |machine| with(machine, one_process) },
     Question { name: "programs::few_descriptors", runtimes: WASM, ask: |machine| with(machine, few_descriptors) },
+    Question { name: "programs::protected_score", runtimes: WASM, ask: |machine| with(machine, protected_score) },
     Question { name: "programs::processor_time", runtimes: ALL, ask: |machine| with(machine, processor_time) },
 ];
 
@@ -73,7 +75,8 @@ fn listed(docker: &Docker<'_>) -> Result<()> {
     if as_asked && !lines.is_empty() { Ok(()) } else { Err(format!("expected {:?}\n{top}", program.argv(true))) }
 }
 
-/// An image whose layer is the program, with the type of configuration that Docker knows.
+/// An image whose layer is the program, with the type of configuration that Docker knows. It runs where Docker tells containerd which image a
+/// container is of, as later ones than 26 do; elsewhere nobody can know the program.
 fn artifact(docker: &Docker<'_>) -> Result<()> {
     let machine = docker.machine();
     let image = Image::new("localhost/artifact:latest", machine.runtime.platform())
@@ -81,8 +84,23 @@ fn artifact(docker: &Docker<'_>) -> Result<()> {
     let layer = ArtifactLayer { media_type: "application/wasm", title: None, bytes: guest("rust/print")? };
     docker.load_artifact(&image, vec![layer])?;
     let flags = ["--rm", "--env", "COLOUR=blue"];
-    let output = docker_run(docker, &flags, image.name(), &["args", "env", "one"])?.success()?;
-    output.says("arg 0: /app.wasm\n")?.says("arg 3: one\n")?.says("COLOUR=blue\n").map(drop)
+    let output = docker_run(docker, &flags, image.name(), &["args", "env", "one"])?;
+    if !tells_images(docker)? {
+        return output.expect(127)?.refused(&["/app.wasm", "no such file"]).map(drop);
+    }
+    output.success()?.says("arg 0: /app.wasm\n")?.says("arg 3: one\n")?.says("COLOUR=blue\n").map(drop)
+}
+
+/// Whether containerd hears of a container's image.
+fn tells_images(docker: &Docker<'_>) -> Result<bool> {
+    docker.start_container("asked", &[], &Program::Wait, "ready")?;
+    let id = docker.inspect("asked")?["Id"].as_str().unwrap_or_default().to_owned();
+    let mut ctr = docker.machine().world.command("ctr");
+    ctr.args(["--address", SOCKET, "--namespace", "moby", "container", "info", &id]);
+    let info = run(ctr)?.success()?;
+    docker.remove("asked")?;
+    let known: serde_json::Value = serde_json::from_str(&info.stdout).map_err(|error| format!("{error}\n{info}"))?;
+    Ok(known["Image"].as_str().is_some_and(|image| !image.is_empty()))
 }
 
 fn server(docker: &Docker<'_>) -> Result<()> {
@@ -124,11 +142,24 @@ fn few_descriptors(docker: &Docker<'_>) -> Result<()> {
     let argv = Program::Hello.argv(true);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
     docker_run(docker, &["--rm", "--ulimit", "nofile=3"], &image, &argv)?.refused(&["3 open files", "nofile"])?;
-    docker_run(docker, &["--rm", "--ulimit", "nofile=16"], &image, &argv)?.success()?.says("hello\n").map(drop)
+    docker_run(docker, &["--rm", "--ulimit", "nofile=24"], &image, &argv)?.success()?.says("hello\n").map(drop)
 }
 
 /// A guest that has used up its processor time has run into a limit; a Linux program is killed by the kernel.
 fn processor_time(docker: &Docker<'_>) -> Result<()> {
     let code = if docker.machine().runtime.is_wasm() { 152 } else { 137 };
     run(docker.container(&["--rm", "--ulimit", "cpu=1"], &Program::Spin)?)?.expect(code).map(drop)
+}
+
+/// Who may not protect a process from the kernel is told what that takes.
+fn protected_score(docker: &Docker<'_>) -> Result<()> {
+    const SYS_RESOURCE: u64 = 1 << 24;
+    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap_or_default().trim();
+    let capabilities = u64::from_str_radix(capabilities, 16).map_err(|error| format!("{error}: {capabilities}"))?;
+    let output = run(docker.container(&["--rm", "--oom-score-adj", "-900"], &Program::Hello)?)?;
+    if capabilities & SYS_RESOURCE == 0 {
+        return output.refused(&["oom_score_adj to -900", "CAP_SYS_RESOURCE"]).map(drop);
+    }
+    output.success()?.says("hello\n").map(drop)
 }
