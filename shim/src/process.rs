@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
-use wasmrt_model::{Ending, Error, ExitStatus, Result};
+use wasmrt_model::{Ending, Error, ExitStatus, Limit, LimitKind, LimitsSpec, Result};
 use wasmrt_runtime::Custody;
 
 /// What the kernel would do to a program that has no say in it.
@@ -262,8 +262,12 @@ fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI
         Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {}\n", sentence(&error)))),
     };
     let ended_by = ended_by.load(Ordering::Acquire);
-    if ended_by != 0 && outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
-        outcome.status = ExitStatus::Signaled { signal: ended_by };
+    if outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
+        if ended_by != 0 {
+            outcome.status = ExitStatus::Signaled { signal: ended_by };
+        } else if is_used_up(&limits, outcome.usage.cpu_time) {
+            outcome.status = ExitStatus::LimitReached { limit: LimitKind::CpuTime };
+        }
     }
     let mut text = String::new();
     if let Some(ending) = Ending::of(&outcome, &limits).filter(|_| ended_by == 0) {
@@ -275,6 +279,12 @@ fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI
         text.extend(outcome.refusals.iter().map(said));
     }
     (u32::from(outcome.status.exit_code()), Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Whether the kernel has ended a guest for its rlimit, which it may notice before us: it counts whole ticks, so it is early or late by some of them.
+fn is_used_up(limits: &LimitsSpec, used: Duration) -> bool {
+    let allowed = limits.cpu_time.and_then(Limit::bound).map(|span| span.0);
+    allowed.is_some_and(|allowed| used >= allowed - allowed / 8)
 }
 
 /// Waits for a program that becomes a child of this process, or is one.

@@ -26,8 +26,7 @@ use std::time::{Duration, Instant};
 use wasmrt_host::HostRoot;
 use wasmrt_model::module::ExternType;
 use wasmrt_model::{
-    EngineName, Error, ErrorKind, ExitStatus, IsolationLevel, LimitKind, LimitsSpec, ModuleInfo, NetworkPolicy,
-    Outcome, Result, Tier,
+    EngineName, Error, ErrorKind, IsolationLevel, LimitsSpec, ModuleInfo, NetworkPolicy, Outcome, Result, Tier,
 };
 
 pub use server::ContainedServer;
@@ -245,11 +244,6 @@ impl Custody {
         };
         let watched = supervisor::watch(child, watch).map_err(failed)?;
         let mut outcome = conclude(watched, &counters, terms.engine, terms.tier)?;
-        // An rlimit of the container's own is kept by the kernel, which may be the first to notice.
-        let used_up = terms.cpu_time.is_some_and(|allowed| outcome.usage.cpu_time >= allowed);
-        if used_up && outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
-            outcome.status = ExitStatus::LimitReached { limit: LimitKind::CpuTime };
-        }
         outcome.usage.compile_time = terms.compile_time;
         Ok(outcome)
     }
