@@ -23,6 +23,7 @@ mod report;
 mod request;
 mod run;
 mod serve;
+mod words;
 
 use args::Command;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 //!
 //! Text may come from a module, so what could steer a terminal is escaped here, once, for all of it.
 
+use crate::words::in_flags;
 use anstyle::{AnsiColor, Style};
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -64,7 +65,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<()> {
 
 /// Tells of an error of ours or of the caller.
 pub(crate) fn complain(error: &Error) {
-    say(BAD, "", &sentence(error), &[], error.hint());
+    say(BAD, "", &sentence(error), &[], error.hint().map(in_flags).as_deref());
 }
 
 /// Tells how a guest ended, with lines of detail.

@@ -6,6 +6,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::request::RunRequest;
+use crate::words::in_flags;
 use wasmrt_model::{Ending, Error, ExitStatus, LimitKind, Limits, Outcome, Result};
 use wasmrt_runtime::{RunOptions, Runtime};
 
@@ -90,7 +91,7 @@ impl Finished {
         }
         if !self.outcome.status.success() {
             for refusal in &self.outcome.refusals {
-                output::note(&format!("refused while it ran: {refusal}"), None);
+                output::note(&format!("refused while it ran: {}", in_flags(refusal)), None);
             }
         }
     }

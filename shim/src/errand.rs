@@ -4,10 +4,13 @@
 //! the guest in its memory, and leaves that process to the shim. It mounts the root file system itself, and takes it away again when
 //! nothing comes of it.
 
+use crate::command_line;
 use crate::failure::with_causes;
 use crate::oci::{
-    Annotations, AotMode, Config, DEFAULT_PATH, ProgramKind, Request, Rootfs, Translated, Variables, translate,
+    Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
+    Variables, split_export, translate,
 };
+use crate::precheck::{self, behind_init};
 use crate::stdio::ProcessEnds;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -38,6 +41,8 @@ pub(crate) struct Order {
     pub(crate) engine: EngineChoice,
     pub(crate) config: Option<PathBuf>,
     pub(crate) terminal: bool,
+    /// Whether the program comes with the order, because no file of the container's is one.
+    pub(crate) program: bool,
     pub(crate) kind: Kind,
 }
 
@@ -82,6 +87,37 @@ impl Order {
             .map_err(|source| Error::new(ErrorKind::Internal, "an order cannot be written down").with_source(source))?;
         Ok(Parcel { bytes, descriptors: streams.into_iter().flatten().collect() })
     }
+
+    /// The same again, after it could not be done, with a program for it.
+    ///
+    /// # Errors
+    /// As [`parcel`](Self::parcel).
+    pub(crate) fn parcel_with(&mut self, program: OwnedFd, before: Parcel) -> Result<Parcel> {
+        self.program = true;
+        let Parcel { bytes, .. } = self.parcel(None)?;
+        let mut descriptors = before.descriptors;
+        descriptors.push(program);
+        Ok(Parcel { bytes, descriptors })
+    }
+
+    /// What the process calls its program, and whether the container's first process calls its so.
+    ///
+    /// # Errors
+    /// When the container's configuration cannot be read.
+    pub(crate) fn program_name(&self) -> Result<(String, bool)> {
+        let spec = load_spec(&self.bundle)?;
+        let first = |process: Option<&Process>| {
+            let args = process.and_then(|process| process.args().as_deref()).unwrap_or_default();
+            behind_init(args).unwrap_or(args).first().cloned().unwrap_or_default()
+        };
+        let own = first(spec.process().as_ref());
+        let name = match &self.kind {
+            Kind::Init { .. } => own.clone(),
+            Kind::Exec { process, .. } => first(Some(process.as_ref())),
+        };
+        let is_own = split_export(&name).0 == split_export(&own).0;
+        Ok((name, is_own))
+    }
 }
 
 impl NewProcess {
@@ -102,6 +138,16 @@ impl NewProcess {
     }
 }
 
+/// Whether an order could not be done because no file of the container's is its program.
+pub(crate) fn misses_its_program(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.operation() == FIND_PROGRAM
+}
+
+fn load_spec(bundle: &Path) -> Result<Spec> {
+    Spec::load(bundle.join("config.json"))
+        .map_err(|error| with_causes("cannot read the container's configuration", &error))
+}
+
 /// Does what is asked for, in a process that is there for nothing else.
 ///
 /// # Errors
@@ -109,20 +155,22 @@ impl NewProcess {
 pub(crate) fn carry_out(site: &dyn Site, parcel: Parcel) -> Result<Parcel> {
     let order: Order = serde_json::from_slice(&parcel.bytes)
         .map_err(|source| Error::new(ErrorKind::Internal, "an order makes no sense").with_source(source))?;
-    let mut streams = parcel.descriptors.into_iter();
+    let mut descriptors = parcel.descriptors;
+    let program = if order.program { descriptors.pop().map(File::from) } else { None };
+    let mut streams = descriptors.into_iter();
     let streams = match (streams.next(), streams.next(), streams.next()) {
         (Some(stdin), Some(stdout), Some(stderr)) => Some([stdin, stdout, stderr]),
         _ => None,
     };
     let rootfs = order.bundle.join(ROOTFS);
-    let Kind::Init { mounts, .. } = &order.kind else { return make(site, &order, streams) };
+    let Kind::Init { mounts, .. } = &order.kind else { return make(site, &order, program, streams) };
     for mount in mounts {
         if let Err(error) = mount_one(mount, &rootfs) {
             unmount(&rootfs);
             return Err(error);
         }
     }
-    let made = make(site, &order, streams);
+    let made = make(site, &order, program, streams);
     if made.is_err() && !mounts.is_empty() {
         unmount(&rootfs);
     }
@@ -147,9 +195,8 @@ pub(crate) fn unmount(rootfs: &Path) {
     while unmount(rootfs, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
 }
 
-fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<Parcel> {
-    let spec = Spec::load(order.bundle.join("config.json"))
-        .map_err(|error| with_causes("cannot read the container's configuration", &error))?;
+fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<ProcessEnds>) -> Result<Parcel> {
+    let spec = load_spec(&order.bundle)?;
     let process = match &order.kind {
         Kind::Exec { process, .. } => process.as_ref(),
         Kind::Init { .. } => {
@@ -158,18 +205,29 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
                 .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the container's configuration has no process"))?
         }
     };
+    precheck::check(&spec, process)?;
+    let bare = process.args().as_deref().and_then(behind_init).map(|args| {
+        let mut bare = process.clone();
+        bare.set_args(Some(args.to_vec()));
+        bare
+    });
+    // What is no guest is started as it was asked for.
+    let wanted = bare.as_ref().unwrap_or(process);
     let config = Config::load(order.config.as_deref())?;
     let rootfs = match &order.kind {
         Kind::Init { .. } => Rootfs::of_bundle(&order.bundle, &spec)?,
         Kind::Exec { init, .. } => Rootfs::of_running(&PathBuf::from(format!("/proc/{init}/root")), &spec)?,
     };
     let variables = Variables::read(process.env().as_deref().unwrap_or_default())?;
-    let name = process.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
+    let name = wanted.args().as_ref().and_then(|args| args.first()).map(String::as_str).unwrap_or_default();
     let must_be_wasm = match order.kind {
         Kind::Init { .. } => Annotations::must_be_wasm(spec.annotations().as_ref()),
         Kind::Exec { .. } => None,
     };
-    let program = rootfs.find_program(name, &variables, process.cwd(), must_be_wasm.as_deref())?;
+    let program = match program {
+        Some(bytes) => Program::without_a_file(bytes, name)?,
+        None => rootfs.find_program(name, &variables, process.cwd(), must_be_wasm.as_deref())?,
+    };
     let guest = match program.kind {
         ProgramKind::Linux => None,
         ProgramKind::Wasm => {
@@ -177,14 +235,14 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
             let annotations = Annotations::read(spec.annotations().as_ref())?;
             let request = Request {
                 spec: &spec,
-                process,
+                process: wanted,
                 rootfs: &rootfs,
                 annotations: &annotations,
                 export: program.export.as_deref(),
                 engine: order.engine,
                 config: &config,
             };
-            let Translated { spec: run, ceiling, aot, enable_wasi, .. } = translate(request)?;
+            let Translated { spec: mut run, ceiling, aot, enable_wasi, .. } = translate(request)?;
             if aot == AotMode::Background {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
@@ -192,7 +250,13 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
                 )
                 .with_hint("take auto, which compiles what takes no time, or foreground"));
             }
-            let (contained, custody) = site.contain(&read(program.file)?, &run, &ceiling)?;
+            let bytes = read(program.file)?;
+            let (contained, custody) = if site.answers_requests(&bytes) {
+                let server = annotations.requests.server(&variables, &mut run)?;
+                site.contain_server(&bytes, &run, &ceiling, server)?
+            } else {
+                site.contain(&bytes, &run, &ceiling)?
+            };
             if !enable_wasi && contained.imports_wasi() {
                 return Err(Error::new(
                     ErrorKind::Denied,
@@ -207,6 +271,10 @@ fn make(site: &dyn Site, order: &Order, streams: Option<ProcessEnds>) -> Result<
     let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
+    }
+    if guest.is_some() {
+        // Where it cannot be shown the guest runs all the same.
+        let _ = command_line::show(wanted.args().as_deref().unwrap_or_default());
     }
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, guest, streams, console.as_ref())?;

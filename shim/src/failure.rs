@@ -1,5 +1,6 @@
 //! What goes wrong, in the words that containerd understands.
 
+use crate::words::sentence;
 use containerd_shim::protos::ttrpc;
 use wasmrt_model::{Error, ErrorKind};
 
@@ -20,7 +21,7 @@ pub(crate) fn status(error: &Error) -> ttrpc::Error {
         ErrorKind::EngineUnavailable => Code::FAILED_PRECONDITION,
         _ => Code::UNKNOWN,
     };
-    answer(code, error.to_string())
+    answer(code, sentence(error))
 }
 
 fn answer(code: ttrpc::Code, text: String) -> ttrpc::Error {

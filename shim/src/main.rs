@@ -5,7 +5,9 @@
 //! serves ([`service`], [`task`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod artifact;
 mod cgroup;
+mod command_line;
 mod container;
 mod errand;
 mod events;
@@ -13,6 +15,7 @@ mod failure;
 mod oci;
 mod oom;
 mod options;
+mod precheck;
 mod process;
 mod service;
 mod signal;
@@ -21,6 +24,7 @@ mod stdio;
 mod task;
 mod terminal;
 mod version;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -14,16 +14,17 @@ mod network;
 mod preopens;
 mod program;
 mod rootfs;
+mod server;
 mod translate;
 mod walk;
 
 #[cfg(test)]
 mod specs;
 
-pub(crate) use annotations::Annotations;
+pub(crate) use annotations::{Annotations, PREFIX};
 pub(crate) use config::{AotMode, Config};
 pub(crate) use engine::engine_of_binary;
 pub(crate) use environment::{DEFAULT_PATH, Variables};
-pub(crate) use program::ProgramKind;
+pub(crate) use program::{FIND_PROGRAM, Program, ProgramKind, split_export};
 pub(crate) use rootfs::Rootfs;
 pub(crate) use translate::{Request, Translated, translate};

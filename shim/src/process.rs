@@ -4,6 +4,7 @@ use crate::errand::NewProcess;
 use crate::signal;
 use crate::stdio::{Held, Named, Streams};
 use crate::terminal::Terminal;
+use crate::words::{in_annotations, sentence};
 use containerd_shim::protos::api::Status;
 use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
 use oci_spec::runtime::Process as OciProcess;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
-use wasmrt_model::{Ending, Error, ExitStatus, Result};
+use wasmrt_model::{Ending, Error, ExitStatus, Limit, LimitKind, LimitsSpec, Result};
 use wasmrt_runtime::Custody;
 
 /// What the kernel would do to a program that has no say in it.
@@ -47,7 +48,7 @@ impl Exit {
 pub(crate) struct Running {
     pub(crate) pid: i32,
     pidfd: OwnedFd,
-    /// Whether it is a guest: no program of the kernel's, so signals mean what they mean to one that handles none.
+    /// Whether signals mean to it what they mean to a program that handles none: it is a guest, which has no say in it.
     guest: bool,
     /// Told when the guest's time begins.
     begin: OwnedFd,
@@ -170,7 +171,7 @@ impl Running {
         let running = Self {
             pid: made.pid,
             pidfd,
-            guest: made.custody.is_some(),
+            guest: made.custody.as_ref().is_some_and(|custody| !custody.terms().handles_signals()),
             begin,
             io: Arc::clone(&io),
             ended_by: Arc::clone(&ended_by),
@@ -223,15 +224,15 @@ impl Running {
             sent = match signal {
                 libc::SIGCONT => libc::SIGCONT,
                 stopping if STOPPING.contains(&stopping) => libc::SIGSTOP,
-                ending => {
-                    // The first one counts.
-                    let _ = self.ended_by.compare_exchange(0, ending, Ordering::AcqRel, Ordering::Relaxed);
-                    libc::SIGKILL
-                }
+                _ => libc::SIGKILL,
             };
         }
         if sent == 0 {
             return true;
+        }
+        if sent == libc::SIGKILL {
+            // The first one counts.
+            let _ = self.ended_by.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Relaxed);
         }
         match Signal::from_named_raw(sent) {
             Some(sent) => rustix::process::pidfd_send_signal(&self.pidfd, sent).is_ok(),
@@ -258,17 +259,32 @@ fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI
     let limits = *custody.terms().limits();
     let mut outcome = match custody.watch(pid, begins.as_fd()) {
         Ok(outcome) => outcome,
-        Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {error}\n"))),
+        Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {}\n", sentence(&error)))),
     };
     let ended_by = ended_by.load(Ordering::Acquire);
-    if ended_by != 0 && outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
-        outcome.status = ExitStatus::Signaled { signal: ended_by };
+    if outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
+        if ended_by != 0 {
+            outcome.status = ExitStatus::Signaled { signal: ended_by };
+        } else if is_used_up(&limits, outcome.usage.cpu_time) {
+            outcome.status = ExitStatus::LimitReached { limit: LimitKind::CpuTime };
+        }
     }
-    let text = Ending::of(&outcome, &limits).filter(|_| ended_by == 0).map(|ending| {
-        let details: String = ending.details.iter().map(|line| format!("  {line}\n")).collect();
-        format!("wasmrt: {}\n{details}", ending.headline)
-    });
-    (u32::from(outcome.status.exit_code()), text)
+    let mut text = String::new();
+    if let Some(ending) = Ending::of(&outcome, &limits).filter(|_| ended_by == 0) {
+        text.push_str(&format!("wasmrt: {}\n", ending.headline));
+        text.extend(ending.details.iter().map(|line| format!("  {line}\n")));
+    }
+    if !outcome.status.success() {
+        let said = |refusal: &String| format!("wasmrt: refused while it ran: {}\n", in_annotations(refusal));
+        text.extend(outcome.refusals.iter().map(said));
+    }
+    (u32::from(outcome.status.exit_code()), Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Whether the kernel has ended a guest for its rlimit, which it may notice before us: it counts whole ticks, so it is early or late by some of them.
+fn is_used_up(limits: &LimitsSpec, used: Duration) -> bool {
+    let allowed = limits.cpu_time.and_then(Limit::bound).map(|span| span.0);
+    allowed.is_some_and(|allowed| used >= allowed - allowed / 8)
 }
 
 /// Waits for a program that becomes a child of this process, or is one.

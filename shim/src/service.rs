@@ -1,10 +1,12 @@
 //! The shim as a program: what containerd calls it for, and how it becomes the process that stays.
 
+use crate::artifact::Store;
 use crate::container::OnDisk;
 use crate::errand;
 use crate::oci::{self, Config};
 use crate::options::RuntimeOptions;
 use crate::task::{Setup, TaskService};
+use crate::words::sentence;
 use async_trait::async_trait;
 use containerd_shim::protos::api::{self, DeleteResponse};
 use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
@@ -46,7 +48,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     match try_run(arguments, name) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wasmrt: {error}");
+            eprintln!("wasmrt: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
@@ -62,20 +64,26 @@ fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
             .write_all(address.as_bytes())
             .map_err(|source| Error::io("cannot tell the shim's address", source));
     }
+    if flags.action == "delete" {
+        return reactor()?.block_on(delete(&flags));
+    }
     let config = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
     let embedder = if flags.action.is_empty() { Some(become_shim(engine, config.as_deref())?) } else { None };
-    let setup = Setup { engine, config, embedder, namespace: flags.namespace, socket: flags.socket };
+    let store = Store { address: flags.address.into(), namespace: flags.namespace.clone() };
+    let setup = Setup { engine, config, embedder, namespace: flags.namespace, socket: flags.socket, store };
     if SETUP.set(setup).is_err() {
         return Err(Error::new(ErrorKind::Internal, "this program was set up twice"));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(64)
-        .build()
-        .map_err(|source| Error::io("cannot start a reactor", source))?;
+    let runtime = reactor()?;
     let config = ShimConfig { no_reaper: true, ..ShimConfig::default() };
     runtime.block_on(containerd_shim::run::<Service>("io.containerd.wasmrt.v1", Some(config)));
     Ok(())
+}
+
+fn reactor() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let built = builder.enable_all().max_blocking_threads(64).build();
+    built.map_err(|source| Error::io("cannot start a reactor", source))
 }
 
 /// While there is one thread: the process that makes containers.
@@ -98,32 +106,23 @@ fn become_shim(engine: EngineChoice, config: Option<&Path>) -> Result<Embedder> 
 /// What the crate that speaks to containerd calls.
 struct Service {
     exit: Arc<ExitSignal>,
-    id: String,
 }
 
 #[async_trait]
 impl Shim for Service {
     type T = TaskService;
 
-    async fn new(_: &str, flags: &Flags, _: &mut ShimConfig) -> Self {
-        Self { exit: Arc::default(), id: flags.id.clone() }
+    async fn new(_: &str, _: &Flags, _: &mut ShimConfig) -> Self {
+        Self { exit: Arc::default() }
     }
 
-    /// It needs no reactor, and is done before there is one.
+    /// What is over at once is done before this is asked.
     async fn start_shim(&mut self, _: StartOpts) -> Result<String, ShimError> {
         Err(ShimError::Unimplemented("start".to_owned()))
     }
 
     async fn delete_shim(&mut self) -> Result<DeleteResponse, ShimError> {
-        let bundle = std::env::current_dir().map_err(|error| ShimError::Other(error.to_string()))?;
-        let on_disk = OnDisk { bundle, id: self.id.clone() };
-        let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
-        end_shim(&on_disk).await;
-        on_disk.remove().map_err(|error| ShimError::Other(error.to_string()))?;
-        let mut response = DeleteResponse::new();
-        response.set_exit_status(exit.status);
-        response.set_exited_at(exit.timestamp());
-        Ok(response)
+        Err(ShimError::Unimplemented("delete".to_owned()))
     }
 
     async fn wait(&mut self) {
@@ -139,6 +138,21 @@ impl Shim for Service {
         let setup = SETUP.get().cloned().unwrap_or_default();
         TaskService::new(setup, publisher, Arc::clone(&self.exit))
     }
+}
+
+/// Removes a container whose shim may be dead, and tells containerd how it ended.
+async fn delete(flags: &Flags) -> Result<()> {
+    let bundle = std::env::current_dir().map_err(|source| Error::io("cannot find the bundle", source))?;
+    let on_disk = OnDisk { bundle, id: flags.id.clone() };
+    let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
+    end_shim(&on_disk).await;
+    on_disk.remove()?;
+    let mut response = DeleteResponse::new();
+    response.set_exit_status(exit.status);
+    response.set_exited_at(exit.timestamp());
+    let told = response.write_to_bytes().map_err(std::io::Error::other);
+    told.and_then(|bytes| std::io::stdout().write_all(&bytes))
+        .map_err(|source| Error::io("cannot tell how the container ended", source))
 }
 
 /// A shim that lives still lets go of the container; one that has no others ends. Of one that is dead, the socket is removed.

@@ -1,8 +1,9 @@
 //! containerd's task API.
 
+use crate::artifact::{self, Store, Wanted};
 use crate::cgroup::{Cgroup, is_systemd_path};
 use crate::container::{Container, INIT, OnDisk};
-use crate::errand::{Kind, NewProcess, Order, RootfsMount};
+use crate::errand::{self, Kind, NewProcess, Order, RootfsMount};
 use crate::events::Events;
 use crate::failure::{already_exists, not_found, precondition, status};
 use crate::oom::{self, OomWatch};
@@ -19,6 +20,7 @@ use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
 use oci_spec::runtime::{Process as OciProcess, Spec};
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::RwLock;
@@ -33,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) embedder: Option<Embedder>,
     pub(crate) namespace: String,
     pub(crate) socket: String,
+    pub(crate) store: Store,
 }
 
 /// All containers of one pod.
@@ -84,7 +87,7 @@ impl TaskService {
     /// Has a process made in a fork of the zygote, and takes it over.
     async fn make(
         &self,
-        order: Order,
+        mut order: Order,
         place: Place,
         streams: Streams,
         start: Started,
@@ -95,8 +98,16 @@ impl TaskService {
             let embedder = embedder.ok_or_else(|| Error::new(ErrorKind::Internal, "this shim has no zygote"))?;
             let Streams { ends, held } = streams;
             let parcel = order.parcel(ends)?;
-            let made = embedder.errand(&parcel, NewProcess::read)?;
-            drop(parcel);
+            let made = match embedder.errand(&parcel, NewProcess::read) {
+                Err(missed) if errand::misses_its_program(&missed) => {
+                    let program = service.program_of_image(&order, missed)?;
+                    embedder.errand(&order.parcel_with(program, parcel)?, NewProcess::read)?
+                }
+                made => {
+                    drop(parcel);
+                    made?
+                }
+            };
             let oom = if start == Started::Created { OomWatch::of(made.pid).map(Arc::new) } else { None };
             let pid = made.pid;
             let (id, exec) = (order.container.clone(), start.exec_id());
@@ -110,6 +121,20 @@ impl TaskService {
             Ok((Running::watch(made, held, place, ended)?, oom))
         })
         .await
+    }
+
+    /// The program that the container's image consists of, since it was missed among its files. Waits for containerd.
+    fn program_of_image(&self, order: &Order, missed: Error) -> Result<OwnedFd> {
+        let (program, own) = order.program_name()?;
+        let wanted = Wanted { container: &order.container, program: &program, own };
+        match tokio::runtime::Handle::current().block_on(artifact::find(&self.setup.store, wanted)) {
+            Ok(program) => program.ok_or(missed),
+            // Most images have files, and what is told of those is that one is missing.
+            Err(error) if error.kind() == ErrorKind::Internal => {
+                Err(missed.with_hint(format!("whether it is the image itself is not known: {error}")))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Tells of processes that the kernel ends for want of memory, while the container lives.
@@ -229,6 +254,7 @@ impl Task for TaskService {
             engine: self.setup.engine,
             config: options.config_path.or_else(|| self.setup.config.clone()),
             terminal: request.terminal,
+            program: false,
             kind: Kind::Init { mounts: mounts.collect(), systemd },
         };
         let mut process = Process::new(named);
@@ -524,6 +550,7 @@ impl TaskService {
             engine: self.setup.engine,
             config: self.setup.config.clone(),
             terminal,
+            program: false,
             kind: Kind::Exec { process, file: file.clone(), init },
         };
         let made = self.make(order, place, streams, Started::Exec(exec.to_owned())).await;

@@ -45,14 +45,14 @@ pub(crate) fn check(plan: &RunPlan) -> Result<()> {
             ErrorKind::Unsupported,
             "a fixed clock cannot be given to a component: what it waits for takes real time",
         )
-        .with_hint("leave --clock out, or build the program as a module for wasm32-wasip1"));
+        .with_hint("leave `clock` out, or build the program as a module for wasm32-wasip1"));
     }
     if let Entry::Invoke { name, .. } = plan.entry() {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!("'{name}' cannot be invoked: exports of components take values that have no text form here"),
         )
-        .with_hint("leave --invoke out to call wasi:cli/run"));
+        .with_hint("leave `entry` out to call wasi:cli/run"));
     }
     quota::check_open_files(plan)
 }

@@ -379,7 +379,9 @@ fn opener(
     network: &mut Option<Box<dyn Network>>,
     rule: impl FnOnce() -> String,
 ) -> Answer<&mut (dyn Network + 'static)> {
-    network.as_deref_mut().ok_or_else(|| Stop::Denied(format!("there are no network rules; {} would allow it", rule())))
+    network
+        .as_deref_mut()
+        .ok_or_else(|| Stop::Denied(format!("there are no network rules; `{}` would allow it", rule())))
 }
 
 impl Socket {

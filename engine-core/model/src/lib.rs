@@ -24,6 +24,7 @@ mod spec;
 pub mod stdio;
 pub mod units;
 mod value;
+pub mod words;
 
 pub use ending::Ending;
 pub use engine::{AotPolicy, Capabilities, EngineChoice, EngineName, IsolationLevel, TierCapabilities};

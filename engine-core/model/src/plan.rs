@@ -213,7 +213,7 @@ fn resolve_tiers(spec: &RunSpec, capabilities: &Capabilities, enforcement: Enfor
     let interprets = capabilities.features(crate::Tier::Interpreter).is_some();
     if spec.aot == AotPolicy::Never && !interprets {
         return Err(Error::new(ErrorKind::Unsupported, format!("{engine} always compiles: it has no interpreter"))
-            .with_hint("leave --aot out, or take --engine wasmedge"));
+            .with_hint("leave `aot` out, or take `engine=wasmedge`"));
     }
     if spec.optimize.is_some_and(|level| level > 3) {
         return Err(Error::new(ErrorKind::InvalidInput, "optimize is 0, 1, 2 or 3"));

@@ -4,6 +4,8 @@
 //! process, a fork of that one, [enters](Contained::enter) it and ends with it; and whoever is left with that process watches it by
 //! its [`Custody`], which can be passed on as bytes and descriptors.
 
+mod server;
+
 use crate::network::GuestNetwork;
 use crate::process::{self, ChildProcess, SharedCounters};
 use crate::ready::Ready;
@@ -16,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
+use server::ServerJob;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -26,19 +29,27 @@ use wasmrt_model::{
     EngineName, Error, ErrorKind, IsolationLevel, LimitsSpec, ModuleInfo, NetworkPolicy, Outcome, Result, Tier,
 };
 
+pub use server::ContainedServer;
+
 /// How long a process that was made for this one may take to become its child.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(2);
 
 /// A guest that is ready to run in whatever process enters it.
 pub struct Contained {
-    job: GuestJob,
+    work: Work,
     report: OwnedFd,
     counters: Arc<SharedCounters>,
 }
 
+/// What the process that enters becomes.
+enum Work {
+    Guest(Box<GuestJob>),
+    Server(Box<ServerJob>),
+}
+
 impl std::fmt::Debug for Contained {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contained").field("plan", &self.job.plan).finish_non_exhaustive()
+        f.debug_struct("Contained").field("serves", &matches!(self.work, Work::Server(_))).finish_non_exhaustive()
     }
 }
 
@@ -58,11 +69,19 @@ pub struct Terms {
     wall_time: Option<Duration>,
     cpu_time: Option<Duration>,
     compile_time: Option<Duration>,
+    /// Whether signals are its own affair.
+    handles_signals: bool,
     /// What was asked for, for the words about an end.
     limits: LimitsSpec,
 }
 
 impl Terms {
+    /// Whether it does something about signals, so that they are to be sent to it as they are.
+    #[must_use]
+    pub fn handles_signals(&self) -> bool {
+        self.handles_signals
+    }
+
     /// The limits that hold, and were asked for.
     #[must_use]
     pub fn limits(&self) -> &LimitsSpec {
@@ -80,11 +99,6 @@ impl Contained {
         let mut job = GuestJob::new(ready)?;
         job.host_root = HostRoot::Allow;
         job.let_others_read()?;
-        let failed = |source| Error::io("cannot prepare the guest's process", source);
-        let (report, writer) =
-            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
-        let writer = above_standard_streams(writer.as_fd()).map_err(failed)?;
-        let (counters, passable) = SharedCounters::passable().map_err(failed)?;
         let limits = job.plan.limits();
         let terms = Terms {
             engine: job.plan.engine(),
@@ -92,17 +106,43 @@ impl Contained {
             wall_time: limits.wall_time.bound().map(|span| span.0),
             cpu_time: limits.cpu_time.bound().map(|span| span.0),
             compile_time,
+            handles_signals: false,
             limits: (*limits).into(),
         };
-        let contained = Self { job, report: writer, counters: Arc::new(counters) };
+        Self::of(Work::Guest(Box::new(job)), terms)
+    }
+
+    pub(crate) fn server(ready: Ready, server: ContainedServer) -> Result<(Self, Custody)> {
+        let limits = ready.plan.limits();
+        let terms = Terms {
+            engine: ready.plan.engine(),
+            tier: ready.tier,
+            wall_time: None,
+            cpu_time: None,
+            compile_time: ready.compile_time,
+            handles_signals: true,
+            limits: (*limits).into(),
+        };
+        Self::of(Work::Server(Box::new(ServerJob::new(ready, server)?)), terms)
+    }
+
+    fn of(work: Work, terms: Terms) -> Result<(Self, Custody)> {
+        let failed = |source| Error::io("cannot prepare the guest's process", source);
+        let (report, writer) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
+        let writer = above_standard_streams(writer.as_fd()).map_err(failed)?;
+        let (counters, passable) = SharedCounters::passable().map_err(failed)?;
+        let contained = Self { work, report: writer, counters: Arc::new(counters) };
         Ok((contained, Custody { terms, report, counters: passable }))
     }
 
     /// Whether the guest wants anything of WASI, or of what is offered beside it.
     #[must_use]
     pub fn imports_wasi(&self) -> bool {
-        let info = &self.job.info;
-        !info.imports.is_empty() || info.component.as_ref().is_some_and(|component| !component.imports.is_empty())
+        match &self.work {
+            Work::Guest(job) => imports_anything(&job.info),
+            Work::Server(job) => job.imports_anything(),
+        }
     }
 
     /// Becomes the guest's process, with the standard streams, files, network and rights that this process has, and ends with the guest.
@@ -111,23 +151,31 @@ impl Contained {
             // Who has changed its user cannot look at itself any more, and engines open their artifacts by their names under /proc.
             process::allow_inspection().map_err(|source| Error::io("cannot look at its own process", source))?;
             give_up_what_execution_would().map_err(|errno| Error::io("cannot drop capabilities", errno.into()))?;
-            let plan = &self.job.plan;
+            let job = match &self.work {
+                Work::Guest(job) => job,
+                Work::Server(server) => return server.carry_out(&self.report),
+            };
+            let plan = &job.plan;
             let (streams, _) = streams::open(plan.stdio(), PipedStreams::default())?;
-            let network = if uses_network(plan.network(), &self.job.info) {
+            let network = if uses_network(plan.network(), &job.info) {
                 GuestNetwork::open(plan.network(), plan.limits().listen_backlog)?
             } else {
                 GuestNetwork::default()
             };
             let setup = WorkerSetup {
-                keep: self.job.kept_descriptors(&streams, &network),
+                keep: job.kept_descriptors(&streams, &network),
                 out_of_memory: Some(&self.counters),
-                ..self.job.setup()
+                ..job.setup()
             };
             worker::give_up_everything(&setup, &self.report)?;
             let os_sandbox = confine::available();
-            Ok(self.job.carry_out(duplicate(&streams), &network, &self.counters, os_sandbox))
+            Ok(job.carry_out(duplicate(&streams), &network, &self.counters, os_sandbox))
         })
     }
+}
+
+fn imports_anything(info: &ModuleInfo) -> bool {
+    !info.imports.is_empty() || info.component.as_ref().is_some_and(|component| !component.imports.is_empty())
 }
 
 /// A user other than root has no capabilities once a program is executed, and here none is.

@@ -1,7 +1,7 @@
 //! What a program other than a plain embedder has done in forks of its zygote: a shim makes its containers there, where an engine is loaded and
 //! no thread holds a lock.
 
-use crate::contained::{Contained, Custody};
+use crate::contained::{Contained, ContainedServer, Custody};
 use crate::runtime::Compiled;
 use std::os::fd::OwnedFd;
 use wasmrt_model::{Ceiling, Result, RunSpec};
@@ -27,6 +27,21 @@ pub trait Site {
     /// # Errors
     /// Whatever keeps the guest from being started.
     fn contain(&self, module: &[u8], spec: &RunSpec, ceiling: &Ceiling) -> Result<(Contained, Custody)>;
+
+    /// Whether this is a component that answers HTTP requests and does nothing else.
+    fn answers_requests(&self, module: &[u8]) -> bool;
+
+    /// Makes a server of such a component ready to be entered by a fork of this process.
+    ///
+    /// # Errors
+    /// As [`Runtime::serve`](crate::Runtime::serve), but for the address, which is bound where it is entered.
+    fn contain_server(
+        &self,
+        component: &[u8],
+        spec: &RunSpec,
+        ceiling: &Ceiling,
+        server: ContainedServer,
+    ) -> Result<(Contained, Custody)>;
 
     /// Makes native code for later, and puts it into the cache.
     ///

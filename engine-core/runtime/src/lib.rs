@@ -34,7 +34,7 @@ mod worker;
 mod zygote;
 
 pub use cache::{ArtifactCache, CacheConfig, CacheEntry};
-pub use contained::{Contained, Custody, Terms};
+pub use contained::{Contained, ContainedServer, Custody, Terms};
 pub use embed::{
     Embedder, EmbedderConfig, EmbedderStatus, Module, PublishedAt, Run, StartOptions, WhenFull, find_worker,
 };

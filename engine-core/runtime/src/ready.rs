@@ -319,9 +319,7 @@ impl<'a> Preparer<'a> {
     pub(crate) fn prepare_server(&self, bytes: &[u8], spec: &RunSpec, attention: &mut Attention<'_>) -> Result<Ready> {
         if wasmrt_guard::sniff(bytes) == wasmrt_guard::Kind::CoreModule {
             return Err(Error::new(ErrorKind::Unsupported, "this is a module, and servers are made of components")
-                .with_hint(
-                    "run it with 'wasm-run run', or build it as a component that exports wasi:http/incoming-handler",
-                ));
+                .with_hint("start it with `run`, or build it as a component that exports wasi:http/incoming-handler"));
         }
         let timed = [("wall_time", spec.limits.wall_time.is_some()), ("cpu_time", spec.limits.cpu_time.is_some())];
         if let Some((limit, _)) = timed.iter().find(|(_, asked)| *asked) {
@@ -329,14 +327,16 @@ impl<'a> Preparer<'a> {
                 ErrorKind::Unsupported,
                 format!("limit {limit} cannot be enforced for a server: it runs until it is stopped"),
             )
-            .with_hint("bound each request with --request-timeout, or with --fuel"));
+            .with_hint("bound each request with `request_timeout`, or with `fuel`"));
         }
         if let Some(port) = spec.network.publish.first() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("the port {port} cannot be published by a server: its instances come and go with requests"),
             )
-            .with_hint("--addr says where requests come from; 'wasm-run run' publishes ports of programs"));
+            .with_hint(
+                "`address` says where requests come from; a program that is started with `run` can have ports",
+            ));
         }
         let listens = |rule: &&NetworkRule| matches!(rule, NetworkRule::Listen { .. });
         if let Some(rule) = spec.network.allow.iter().find(listens) {
@@ -344,7 +344,7 @@ impl<'a> Preparer<'a> {
                 ErrorKind::Unsupported,
                 format!("the network rule {rule} cannot hold for a server: its instances come and go with requests"),
             )
-            .with_hint("--addr says where requests come from; instances can connect, and resolve names"));
+            .with_hint("`address` says where requests come from; instances can connect, and resolve names"));
         }
         self.prepare(bytes, spec, attention)
     }
@@ -437,8 +437,8 @@ impl<'a> Preparer<'a> {
             World::Proxy => World::Command,
         };
         Err(match (other.is_exported(info), other) {
-            (true, World::Proxy) => error.with_hint("it answers HTTP requests: start it with 'wasm-run serve'"),
-            (true, World::Command) => error.with_hint("it is a program that runs once: start it with 'wasm-run run'"),
+            (true, World::Proxy) => error.with_hint("it answers HTTP requests: start it with `serve`"),
+            (true, World::Command) => error.with_hint("it is a program that runs once: start it with `run`"),
             (false, _) if exports.is_empty() => error.with_hint("it exports nothing"),
             (false, _) => error.with_hint(format!("it exports {}", first_of(exports))),
         })

@@ -189,6 +189,19 @@ impl Runtime {
         self.prepare_by(&preparer, module, spec, attention)
     }
 
+    /// As [`prepare_for_container`](Self::prepare_for_container), for a server.
+    pub(crate) fn prepare_server_for_container(
+        &self,
+        ceiling: &Ceiling,
+        component: &[u8],
+        spec: &RunSpec,
+        attention: &mut Attention<'_>,
+    ) -> Result<Ready> {
+        let cache = self.usable_cache(attention.observer);
+        let preparer = Preparer::for_server(&self.registry, ceiling, cache.as_ref()).for_container();
+        self.learning(&preparer, |preparer| preparer.prepare_server(component, spec, attention))
+    }
+
     fn prepare_by(
         &self,
         preparer: &Preparer<'_>,
@@ -196,10 +209,15 @@ impl Runtime {
         spec: &RunSpec,
         attention: &mut Attention<'_>,
     ) -> Result<Ready> {
+        self.learning(preparer, |preparer| preparer.prepare(module, spec, attention))
+    }
+
+    /// Prepares with what the cache knows of engines, and tells it what is known now.
+    fn learning(&self, preparer: &Preparer<'_>, prepare: impl FnOnce(&Preparer<'_>) -> Result<Ready>) -> Result<Ready> {
         if let Some(cache) = preparer.cache {
             self.registry.learn(cache);
         }
-        let ready = preparer.prepare(module, spec, attention)?;
+        let ready = prepare(preparer)?;
         if let Some(cache) = preparer.cache {
             self.registry.tell(cache);
         }
@@ -225,7 +243,7 @@ impl Runtime {
         options: ServeOptions<'_>,
         observer: Option<&mut dyn Observer>,
     ) -> Result<Served> {
-        let listeners = serve::listen(&options)?;
+        let listeners = serve::listen(options.address, options.health)?;
         let mut silent = Silent;
         let observer = observer.unwrap_or(&mut silent);
         let cache = self.usable_cache(observer);
@@ -318,7 +336,7 @@ impl Runtime {
 }
 
 /// Whether a server is all that this could be compiled for.
-fn is_only_a_proxy(module: &[u8]) -> bool {
+pub(crate) fn is_only_a_proxy(module: &[u8]) -> bool {
     wasmrt_guard::sniff(module) == wasmrt_guard::Kind::Component
         && wasmrt_guard::inspect(module, &wasmrt_guard::StructureCaps::default())
             .is_ok_and(|info| World::Proxy.is_exported(&info) && !World::Command.is_exported(&info))

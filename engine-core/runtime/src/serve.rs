@@ -135,10 +135,28 @@ impl Listeners {
 }
 
 /// Binds both addresses, so that a port that is taken is told before anything is compiled.
-pub(crate) fn listen(options: &ServeOptions<'_>) -> Result<Listeners> {
-    let requests = bind(options.address)?;
-    let health = options.health.map(bind).transpose()?;
+pub(crate) fn listen(address: SocketAddr, health: Option<SocketAddr>) -> Result<Listeners> {
+    let requests = bind(address)?;
+    let health = health.map(bind).transpose()?;
     Ok(Listeners { requests, health })
+}
+
+/// Binds the first of these addresses whose family this machine has.
+pub(crate) fn listen_at_first(addresses: &[SocketAddr]) -> Result<Listeners> {
+    let mut last = Error::new(ErrorKind::Internal, "a server was given no address");
+    for address in addresses {
+        match listen(*address, None) {
+            Err(error) if lacks_family(&error) => last = error,
+            listening => return listening,
+        }
+    }
+    Err(last)
+}
+
+fn lacks_family(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    let errno = source.and_then(rustix::io::Errno::from_io_error);
+    matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {
@@ -157,29 +175,21 @@ pub(crate) fn serve(ready: Ready, listeners: &Listeners, options: ServeOptions<'
         Some(events) => events,
         None => &mut silent,
     };
-    let signals = SignalsAsDescriptor::new().map_err(|source| Error::io("cannot take signals", source))?;
-    let server = Server::new(ready, listeners, limits, access_log, threads.unwrap_or_else(processors))?;
-    let mut listening = Some(server.listening()?);
-    let mut pause = PAUSE;
-    loop {
-        let started = Instant::now();
-        let mut process = server.start(&signals)?;
-        if let Some(listening) = listening.take() {
-            events(listening);
-        }
-        let how = match process.watch(listeners, &signals, limits.drain_timeout, events)? {
-            End::Served(served) => return Ok(served),
-            End::Died(how) => how,
-        };
-        if started.elapsed() >= STEADY {
-            pause = PAUSE;
-        }
-        events(ServeEvent::WorkerDied { how, pause });
-        if rest(pause, &signals)? {
-            return Ok(Served::Stopped);
-        }
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-    }
+    let signals = take_signals()?;
+    Server::new(ready, listeners, HostRoot::Refuse, Terms { limits, access_log, threads })?.serve(&signals, events)
+}
+
+/// From here on signals are waited for. What arrives meanwhile is not lost.
+pub(crate) fn take_signals() -> Result<SignalsAsDescriptor> {
+    SignalsAsDescriptor::new().map_err(|source| Error::io("cannot take signals", source))
+}
+
+/// What a server is to keep to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    pub(crate) limits: ServeLimits,
+    pub(crate) access_log: AccessLog,
+    pub(crate) threads: Option<usize>,
 }
 
 fn processors() -> usize {
@@ -187,13 +197,14 @@ fn processors() -> usize {
 }
 
 /// Everything that a worker is made of, again and again.
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     ready: Ready,
     code: OwnedCode,
     component: ComponentOptions,
     listeners: &'a Listeners,
     streams: GuestStreams,
     log: OwnedFd,
+    host_root: HostRoot,
     limits: ServeLimits,
     access_log: AccessLog,
     threads: usize,
@@ -203,13 +214,10 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    fn new(
-        mut ready: Ready,
-        listeners: &'a Listeners,
-        limits: ServeLimits,
-        access_log: AccessLog,
-        threads: usize,
-    ) -> Result<Self> {
+    /// `host_root`: whether the root of the file system that it finds may be its guests'.
+    pub(crate) fn new(mut ready: Ready, listeners: &'a Listeners, host_root: HostRoot, terms: Terms) -> Result<Self> {
+        let Terms { limits, access_log, threads } = terms;
+        let threads = threads.unwrap_or_else(processors);
         let component = ready
             .component
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a server was given something that is no component"))?;
@@ -238,6 +246,7 @@ impl<'a> Server<'a> {
             listeners,
             streams,
             log,
+            host_root,
             limits,
             access_log,
             threads,
@@ -245,6 +254,48 @@ impl<'a> Server<'a> {
             open_files,
             os_sandbox,
         })
+    }
+
+    /// Serves until somebody asks it to stop.
+    pub(crate) fn serve(&self, signals: &SignalsAsDescriptor, events: &mut dyn FnMut(ServeEvent)) -> Result<Served> {
+        let mut listening = Some(self.listening()?);
+        let mut pause = PAUSE;
+        loop {
+            let started = Instant::now();
+            let mut process = self.start(signals)?;
+            if let Some(listening) = listening.take() {
+                events(listening);
+            }
+            let how = match process.watch(self.listeners, signals, self.limits.drain_timeout, events)? {
+                End::Served(served) => return Ok(served),
+                End::Died(how) => how,
+            };
+            if started.elapsed() >= STEADY {
+                pause = PAUSE;
+            }
+            events(ServeEvent::WorkerDied { how, pause });
+            if rest(pause, signals)? {
+                return Ok(Served::Stopped);
+            }
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What its process has to keep open.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let GuestStreams { stdin, stdout, stderr } = &self.streams;
+        let mut keep: Vec<BorrowedFd<'_>> = [stdin, stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
+        keep.extend([self.listeners.requests.as_fd(), self.log.as_fd()]);
+        keep.extend(self.listeners.health.as_ref().map(AsFd::as_fd));
+        if let OwnedCode::Artifact(file) = &self.code {
+            keep.push(file.as_fd());
+        }
+        keep
+    }
+
+    /// Where it says what happens.
+    pub(crate) fn log(&self) -> BorrowedFd<'_> {
+        self.log.as_fd()
     }
 
     /// Where it listens.
@@ -269,14 +320,9 @@ impl<'a> Server<'a> {
         let plan = &self.ready.plan;
         // A worker that died may have left half a conversation behind: each has one of its own.
         let network = GuestNetwork::open(plan.network(), plan.limits().listen_backlog)?;
-        let GuestStreams { stdin, stdout, stderr } = &self.streams;
-        let mut keep: Vec<BorrowedFd<'_>> = [stdin, stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
-        keep.extend([self.listeners.requests.as_fd(), stopped.as_fd(), self.log.as_fd()]);
-        keep.extend(self.listeners.health.as_ref().map(AsFd::as_fd));
+        let mut keep = self.descriptors();
+        keep.push(stopped.as_fd());
         keep.extend(network.descriptors());
-        if let OwnedCode::Artifact(file) = &self.code {
-            keep.push(file.as_fd());
-        }
         let setup = WorkerSetup {
             memory_bytes: self.memory_bytes,
             opens_files: !self.ready.plan.preopens().is_empty(),
@@ -309,7 +355,7 @@ impl<'a> Server<'a> {
         (resources.stdin, resources.stdout, resources.stderr) = (stdin, stdout, stderr);
         resources.broker = network.broker_in_worker()?;
         resources.trust = trust::of_machine(plan.network(), &self.ready.info);
-        resources.kernel_devices = kernel_devices(plan, HostRoot::Refuse)?;
+        resources.kernel_devices = kernel_devices(plan, self.host_root)?;
         let listener = TcpListener::from(copy(self.listeners.requests.as_fd())?);
         let mut setup = ServerSetup::new(listener, copy(self.log.as_fd())?, copy(stopped.as_fd())?);
         setup.health = match &self.listeners.health {

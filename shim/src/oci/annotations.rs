@@ -4,13 +4,14 @@
 //! is not known is an error: whoever has written `wasmrt.dev/feul` wanted a limit.
 
 use super::config::AotMode;
+use super::server::{self, Requests};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use wasmrt_model::limits::Limits;
 use wasmrt_model::network::{NetworkRule, Protocol, Published, PublishedPort};
 use wasmrt_model::{EngineChoice, Error, ErrorKind, LimitsSpec, Result};
 
-const PREFIX: &str = "wasmrt.dev/";
+pub(crate) const PREFIX: &str = "wasmrt.dev/";
 
 /// Limits whose annotation is not their own name with dashes.
 const SHORT: &[(&str, &str)] = &[("timeout", "wall_time"), ("memory", "memory_bytes")];
@@ -32,6 +33,8 @@ pub(crate) struct Annotations {
     pub(crate) network: Option<Vec<NetworkRule>>,
     /// Addresses at which a guest finds itself listening, from descriptor 3 on.
     pub(crate) listen: Vec<Published>,
+    /// The bounds of requests, for a component that answers them.
+    pub(crate) requests: Requests,
     /// Whether to run only where the kernel has Landlock and seccomp.
     pub(crate) require_os_sandbox: Option<bool>,
     /// Each limit by itself, with its annotation.
@@ -86,6 +89,7 @@ impl Annotations {
             "network.deny" => return Err(wrong("the only value is all")),
             "network.listen" => self.listen = listeners(value)?,
             "isolation.require-os-sandbox" => self.require_os_sandbox = Some(boolean(value)?),
+            name if self.requests.set(name, value)? => {}
             name => {
                 let Some(field) = limit(name) else {
                     return Err(
@@ -120,7 +124,13 @@ fn known() -> Vec<String> {
         let short = SHORT.iter().find(|(_, long)| long == field);
         short.map_or_else(|| field.replace('_', "-"), |(short, _)| (*short).to_owned())
     });
-    OTHERS.iter().map(|name| (*name).to_owned()).chain(limits).map(|name| format!("{PREFIX}{name}")).collect()
+    OTHERS
+        .iter()
+        .chain(&server::NAMES)
+        .map(|name| (*name).to_owned())
+        .chain(limits)
+        .map(|name| format!("{PREFIX}{name}"))
+        .collect()
 }
 
 /// One limit, in its range.
@@ -226,12 +236,16 @@ mod tests {
 
     #[test]
     fn every_limit_has_exactly_one_annotation() {
-        for name in known().iter().filter_map(|key| key.strip_prefix(PREFIX)).filter(|name| !OTHERS.contains(name)) {
+        for name in known()
+            .iter()
+            .filter_map(|key| key.strip_prefix(PREFIX))
+            .filter(|name| !OTHERS.contains(name) && !server::NAMES.contains(name))
+        {
             let read = read(&[(&format!("wasmrt.dev/{name}"), "unlimited")]).unwrap();
             let json = serde_json::to_value(read.all_limits()).unwrap();
             assert_eq!(json.as_object().unwrap().len(), 1, "{name}: {json}");
         }
-        assert_eq!(known().len(), Limits::NAMES.len() + OTHERS.len());
+        assert_eq!(known().len(), Limits::NAMES.len() + OTHERS.len() + server::NAMES.len());
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Variables {
         self.0.get("PATH").map_or(DEFAULT_PATH, String::as_str)
     }
 
+    /// The value of a variable.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// By name.
     pub(crate) fn into_map(self) -> BTreeMap<String, String> {
         self.0

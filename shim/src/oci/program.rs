@@ -15,6 +15,9 @@ use wasmrt_model::{Error, ErrorKind, Result};
 /// What modules and components start with.
 const MAGIC: &[u8; 4] = b"\0asm";
 
+/// What is being done while a program is looked for.
+pub(crate) const FIND_PROGRAM: &str = "find program";
+
 /// What a program is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgramKind {
@@ -46,6 +49,31 @@ enum Miss {
     Unfit(Error),
 }
 
+impl Program {
+    /// WebAssembly that is in no file of the container's, under the name by which it was asked for.
+    ///
+    /// # Errors
+    /// `NotWasm` for what is none; the system's when it cannot be read.
+    pub(crate) fn without_a_file(bytes: File, name: &str) -> Result<Self> {
+        if !starts_with_magic(&bytes).map_err(|error| unreadable(name, error))? {
+            return Err(unfit(name, "is not WebAssembly, whatever the image's layer says"));
+        }
+        let (path, export) = split_export(name);
+        if export == Some("") {
+            return Err(unfit(name, "names no export behind its '#'"));
+        }
+        Ok(Self { file: bytes, path: path.into(), kind: ProgramKind::Wasm, export: export.map(str::to_owned) })
+    }
+}
+
+/// A program's name, and the export that is asked for behind its first `#`.
+pub(crate) fn split_export(name: &str) -> (&str, Option<&str>) {
+    match name.match_indices('#').find(|(at, _)| *at > 0) {
+        Some((at, _)) => (&name[..at], Some(&name[at + 1..])),
+        None => (name, None),
+    }
+}
+
 impl Rootfs {
     /// Finds the program for the first argument of a process.
     ///
@@ -69,7 +97,7 @@ impl Rootfs {
             }
             _ => Ok(program),
         });
-        found.map_err(|error| error.with_operation("find program"))
+        found.map_err(|error| error.with_operation(FIND_PROGRAM))
     }
 }
 

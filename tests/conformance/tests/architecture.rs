@@ -172,6 +172,22 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Who refuses does not know how its reader asks for things: hints name settings, and front-ends say them.
+#[test]
+fn hints_name_settings_and_no_flags() {
+    let rooms = ["engine-core", "backends"].map(|room| sources(&root().join(room)));
+    for file in rooms.iter().flatten() {
+        let text = fs::read_to_string(file).expect("a source can be read");
+        for hint in text.split(".with_hint(").skip(1).filter_map(|rest| rest.split("\")").next()) {
+            assert!(!hint.contains("--"), "{}: {hint}", file.display());
+            for quoted in hint.split('`').skip(1).step_by(2) {
+                let setting = quoted.split('=').next().unwrap_or_default();
+                assert!(wasmrt_model::words::SETTINGS.contains(&setting), "{}: {setting} in {hint}", file.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_attack_of_the_threat_model_has_a_case() {
     let security = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md is there");

@@ -6,7 +6,7 @@ pub use k8s_cri::v1;
 pub use pod::{Pod, container_config, pod_config};
 
 use crate::containerd::{Containerd, Runtime, SOCKET, linux};
-use crate::image::Image;
+use crate::image::{ArtifactLayer, Image};
 use crate::machine::Machine;
 use crate::program::with_busybox;
 use crate::world::World;
@@ -15,7 +15,7 @@ use k8s_cri::v1::runtime_service_client::RuntimeServiceClient;
 use serde_json::json;
 use std::cell::Cell;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
@@ -153,7 +153,18 @@ impl<'m> Cri<'m> {
     /// # Errors
     /// What `ctr` said.
     pub fn import(&self, image: &Image) -> Result<()> {
-        let file = image.write(self.machine.world.directory())?;
+        self.import_file(image, &image.write(self.machine.world.directory())?)
+    }
+
+    /// Imports programs as an OCI artifact, under this image's name.
+    ///
+    /// # Errors
+    /// What `ctr` said.
+    pub fn import_artifact(&self, image: &Image, layers: Vec<ArtifactLayer>) -> Result<()> {
+        self.import_file(image, &image.write_artifact(self.machine.world.directory(), layers)?)
+    }
+
+    fn import_file(&self, image: &Image, file: &Path) -> Result<()> {
         let mut command = self.machine.world.command("ctr");
         command.args(["--namespace", NAMESPACE, "image", "import", "--platform", &image.platform()]).arg(file);
         command::run(command)?.success().map(drop)

@@ -1,7 +1,7 @@
 //! A private dockerd that uses the machine's containerd, its image store included.
 
 use crate::command::{self, Output, Running};
-use crate::image::Image;
+use crate::image::{ArtifactLayer, Image};
 use crate::machine::Machine;
 use crate::program::Program;
 use crate::{Result, failed};
@@ -81,6 +81,16 @@ impl<'m> Docker<'m> {
     /// What the client said.
     pub fn load(&self, image: &Image) -> Result<()> {
         let file = image.write(self.machine.world.directory())?;
+        let file = file.to_str().ok_or("the world's directory has a name that is no text")?;
+        self.run(&["load", "--input", file])?.success().map(drop)
+    }
+
+    /// Loads programs as an OCI artifact, under this image's name.
+    ///
+    /// # Errors
+    /// What the client said.
+    pub fn load_artifact(&self, image: &Image, layers: Vec<ArtifactLayer>) -> Result<()> {
+        let file = image.write_artifact(self.machine.world.directory(), layers)?;
         let file = file.to_str().ok_or("the world's directory has a name that is no text")?;
         self.run(&["load", "--input", file])?.success().map(drop)
     }

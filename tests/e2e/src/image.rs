@@ -31,6 +31,17 @@ pub struct Image {
     labels: Value,
 }
 
+/// A layer of an artifact.
+#[derive(Debug, Clone)]
+pub struct ArtifactLayer {
+    /// What it is said to be.
+    pub media_type: &'static str,
+    /// The name of the file that it was, where that is said.
+    pub title: Option<&'static str>,
+    /// What it is.
+    pub bytes: Vec<u8>,
+}
+
 impl Image {
     /// An empty image of this name (`localhost/name:tag`) and platform (`wasi/wasm`).
     #[must_use]
@@ -99,12 +110,18 @@ impl Image {
         self.lay_out(config, vec![layer]).write(&self.file(directory))
     }
 
-    /// Writes the image as an OCI artifact: the module itself is the layer, of this media type, and nothing can be unpacked.
+    /// Writes the image as an OCI artifact: programs are its layers as they are, and nothing can be unpacked.
     ///
     /// # Errors
     /// What could not be written.
-    pub fn write_artifact(&self, directory: &Path, media_type: &str, module: Vec<u8>) -> Result<PathBuf> {
-        let layer = Blob::new(media_type, module);
+    pub fn write_artifact(&self, directory: &Path, layers: Vec<ArtifactLayer>) -> Result<PathBuf> {
+        let layers = layers.into_iter().map(|layer| {
+            let blob = Blob::new(layer.media_type, layer.bytes);
+            match layer.title {
+                Some(title) => blob.with_annotation("org.opencontainers.image.title", title),
+                None => blob,
+            }
+        });
         let config = json!({
             "os": self.platform.0,
             "architecture": self.platform.1,
@@ -113,7 +130,7 @@ impl Image {
         });
         // The type of configurations that was made for artifacts is one that containerd 1.7 does not know.
         let config = Blob::new("application/vnd.oci.image.config.v1+json", config.to_string().into_bytes());
-        self.lay_out(config, vec![layer]).write(&self.file(directory))
+        self.lay_out(config, layers.collect()).write(&self.file(directory))
     }
 
     fn file(&self, directory: &Path) -> PathBuf {

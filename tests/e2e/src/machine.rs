@@ -2,7 +2,7 @@
 
 use crate::command::{self, Output, Running};
 use crate::containerd::{Containerd, Runtime, WITHOUT_CRI, client, ctr};
-use crate::image::Image;
+use crate::image::{ArtifactLayer, Image};
 use crate::leaks::Snapshot;
 use crate::program::Program;
 use crate::world::{Process, World};
@@ -72,12 +72,12 @@ impl Machine {
         self.ctr(&["image", "import", "--platform", &image.platform(), file])?.success().map(drop)
     }
 
-    /// Imports a module as an OCI artifact, under this image's name.
+    /// Imports programs as an OCI artifact, under this image's name.
     ///
     /// # Errors
     /// What `ctr` said.
-    pub fn import_artifact(&self, image: &Image, media_type: &str, module: Vec<u8>) -> Result<()> {
-        let file = image.write_artifact(self.world.directory(), media_type, module)?;
+    pub fn import_artifact(&self, image: &Image, layers: Vec<ArtifactLayer>) -> Result<()> {
+        let file = image.write_artifact(self.world.directory(), layers)?;
         let file = file.to_str().ok_or("the world's directory has a name that is no text")?;
         self.ctr(&["image", "import", "--platform", &image.platform(), file])?.success().map(drop)
     }

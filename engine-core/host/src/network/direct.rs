@@ -67,9 +67,9 @@ impl Direct {
         }
         let rule = SocketAddr::new(peer.ip(), peer.port());
         Err(Failure::Denied(match AddressClass::of(peer.ip()) {
-            AddressClass::Ordinary => format!("no rule allows {peer}/{protocol}; connect={rule} would"),
+            AddressClass::Ordinary => format!("no rule allows {peer}/{protocol}; `connect={rule}` would"),
             class => {
-                format!("{peer} is a {}, which only a rule of its own allows: connect={rule}", class.description())
+                format!("{peer} is a {}, which only a rule of its own allows: `connect={rule}`", class.description())
             }
         }))
     }
@@ -131,7 +131,7 @@ impl Network for Direct {
 
     fn bind(&mut self, local: SocketAddr) -> Result<OwnedFd, Failure> {
         if !self.policy.allows_listen(local, Protocol::Tcp) {
-            return Err(Failure::Denied(format!("no rule allows to listen there; listen={local} or -p would")));
+            return Err(Failure::Denied(format!("no rule allows to listen there; `listen={local}` would")));
         }
         let socket = open(local, SocketType::STREAM)?;
         // As every server does: a port is free again as soon as nobody listens there.
@@ -145,7 +145,7 @@ impl Network for Direct {
         // Who may send to somebody needs a socket to do so, and nothing that anybody could send to.
         let sends = local.port() == 0 && local.ip().is_unspecified() && self.policy.connects_anywhere(Protocol::Udp);
         if !serves && !sends {
-            return Err(Failure::Denied(format!("no rule allows datagrams there; listen={local}/udp or -p would")));
+            return Err(Failure::Denied(format!("no rule allows datagrams there; `listen={local}/udp` would")));
         }
         if self.datagrams.len() >= DATAGRAM_SOCKETS {
             return Err(Errno::NFILE.into());
@@ -211,7 +211,7 @@ impl Network for Direct {
 
     fn resolve(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
         if !self.policy.allows_resolve(name) {
-            return Err(Failure::Denied(format!("no rule allows to resolve {0}; resolve={0} would", harmless(name))));
+            return Err(Failure::Denied(format!("no rule allows to resolve {0}; `resolve={0}` would", harmless(name))));
         }
         self.ask(name)
     }

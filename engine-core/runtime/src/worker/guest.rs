@@ -55,11 +55,11 @@ pub(crate) fn entry_call(entry: &Entry, info: &ModuleInfo) -> Result<Call, Error
             .collect();
         let offered = if offered.is_empty() { "no functions".to_owned() } else { offered.join(", ") };
         return Err(Error::new(ErrorKind::MissingExport, format!("the module exports no function '{name}'"))
-            .with_hint(format!("it exports {offered}; call one of them with --invoke")));
+            .with_hint(format!("it exports {offered}; call one of them with `entry`")));
     };
     if matches!(entry, Entry::Start) && !(signature.params.is_empty() && signature.results.is_empty()) {
         return Err(Error::new(ErrorKind::MissingExport, format!("'_start' is {signature}, not ()"))
-            .with_hint("call it with --invoke"));
+            .with_hint("call it with `entry`"));
     }
     if texts.len() != signature.params.len() {
         return Err(Error::new(

@@ -2,7 +2,7 @@
 
 use super::{Job, Spec};
 use crate::compile::Attention;
-use crate::contained::{Contained, Custody};
+use crate::contained::{Contained, ContainedServer, Custody};
 use crate::embed::PublishedAt;
 use crate::errand::{Errand, Parcel, Site};
 use crate::kept::{Kept, Learned, LearnedCode, Wanted};
@@ -10,7 +10,7 @@ use crate::observer::{Note, Observer, Silent};
 use crate::process;
 use crate::ready::{Ready, ready_again};
 use crate::run;
-use crate::runtime::{Compiled, RunOptions, Runtime};
+use crate::runtime::{Compiled, RunOptions, Runtime, is_only_a_proxy};
 use crate::streams::PipedStreams;
 use crate::wire::{self, Answer, Event, ModuleName, Task, packet::Packet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -184,6 +184,25 @@ impl Site for ErrandSite<'_> {
         // Where the guest will be, the machine's libraries are not.
         ready.engine.warm()?;
         Contained::new(ready)
+    }
+
+    fn answers_requests(&self, module: &[u8]) -> bool {
+        is_only_a_proxy(module)
+    }
+
+    fn contain_server(
+        &self,
+        component: &[u8],
+        spec: &RunSpec,
+        ceiling: &Ceiling,
+        server: ContainedServer,
+    ) -> Result<(Contained, Custody)> {
+        let cancel = Some(self.job.socket.as_fd());
+        let mut attention = Attention { observer: &mut Silent, forward_signals: false, cancel, group: None };
+        let ready = self.supervisor.runtime.prepare_server_for_container(ceiling, component, spec, &mut attention)?;
+        self.supervisor.tell(None, &ready);
+        ready.engine.warm()?;
+        Contained::server(ready, server)
     }
 
     fn compile(&self, module: &[u8], spec: &RunSpec, ceiling: &Ceiling) -> Result<Compiled> {

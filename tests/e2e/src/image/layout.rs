@@ -11,13 +11,19 @@ use std::path::{Path, PathBuf};
 pub(super) struct Blob {
     media_type: String,
     hash: String,
+    annotations: Value,
     bytes: Vec<u8>,
 }
 
 impl Blob {
     pub(super) fn new(media_type: &str, bytes: Vec<u8>) -> Self {
         let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { media_type: media_type.to_owned(), hash, bytes }
+        Self { media_type: media_type.to_owned(), hash, annotations: json!({}), bytes }
+    }
+
+    pub(super) fn with_annotation(mut self, name: &str, value: &str) -> Self {
+        self.annotations[name] = json!(value);
+        self
     }
 
     pub(super) fn digest(&self) -> String {
@@ -25,7 +31,8 @@ impl Blob {
     }
 
     fn descriptor(&self) -> Value {
-        json!({ "mediaType": self.media_type, "digest": self.digest(), "size": self.bytes.len() })
+        let (size, annotations) = (self.bytes.len(), &self.annotations);
+        json!({ "mediaType": self.media_type, "digest": self.digest(), "size": size, "annotations": annotations })
     }
 }
 

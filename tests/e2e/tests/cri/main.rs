@@ -3,6 +3,7 @@
 mod ends;
 mod life;
 mod network;
+mod servers;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::from_args();
-    let questions = [ends::QUESTIONS, life::QUESTIONS, network::QUESTIONS].concat();
+    let questions = [ends::QUESTIONS, life::QUESTIONS, network::QUESTIONS, servers::QUESTIONS].concat();
     libtest_mimic::run(&arguments, trials(&questions, machine, lacks_cri())).exit_code()
 }
 

@@ -15,7 +15,6 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "network::host_port", runtimes: ALL, ask: |machine| with(machine, host_port) },
     Question { name: "network::sidecar", runtimes: ALL, ask: |machine| with(machine, sidecar) },
     Question { name: "network::preview1_listener", runtimes: WASM, ask: |machine| with(machine, preview1_listener) },
-    Question { name: "network::component", runtimes: WASM, ask: |machine| with(machine, component) },
 ];
 
 /// Starts a server on port 8080 that answers `/health`.
@@ -108,14 +107,4 @@ fn preview1_listener(cri: &Cri<'_>) -> Result<()> {
     start_guest(cri, &pod, "rust/p1-listener", &[], &[("wasmrt.dev/network.listen", "0.0.0.0:8080")])?;
     answers(cri, &pod, &format!("{}:8080", pod.address()?))?;
     pod.remove()
-}
-
-/// A component that answers requests is not served, and says so. An engine without components says which one has them.
-fn component(cri: &Cri<'_>) -> Result<()> {
-    let pod = cri.pod()?;
-    let named = if cri.machine().runtime.has_components() { "wasi:cli/run" } else { "wasmtime" };
-    match start_guest(cri, &pod, "rust/component-http", &[("PORT", "8081")], &[]) {
-        Err(complaint) if complaint.contains("component") && complaint.contains(named) => pod.remove(),
-        other => Err(format!("expected a refusal that names {named}: {other:?}")),
-    }
 }

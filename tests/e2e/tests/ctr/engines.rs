@@ -6,13 +6,14 @@ use wasmrt_e2e::containerd::{find_shim, linux};
 use wasmrt_e2e::image::{Image, guest};
 use wasmrt_e2e::machine::{Machine, write_settings};
 use wasmrt_e2e::program::{Program, with_busybox};
-use wasmrt_e2e::trials::{CHOOSING, Question};
+use wasmrt_e2e::trials::{CHOOSING, Question, WASM};
 
 pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "engines::hello", runtimes: CHOOSING, ask: hello },
     Question { name: "engines::twice", runtimes: CHOOSING, ask: twice },
     Question { name: "engines::annotation", runtimes: CHOOSING, ask: annotation },
     Question { name: "engines::unknown", runtimes: CHOOSING, ask: unknown },
+    Question { name: "engines::hints", runtimes: WASM, ask: hints },
     Question { name: "engines::component", runtimes: CHOOSING, ask: component },
     Question { name: "engines::linux_program", runtimes: CHOOSING, ask: linux_program },
     Question { name: "engines::must_be_wasm", runtimes: CHOOSING, ask: must_be_wasm },
@@ -50,6 +51,19 @@ fn unknown(machine: &Machine) -> Result<()> {
     let container = machine.container("unknown", &Program::Hello)?.with(&["--annotation", "wasmrt.dev/engine=v8"]);
     container.run()?.refused(&["v8", "wasmtime"])?;
     machine.ctr(&["container", "delete", "unknown"]).map(drop)
+}
+
+/// What would help is said in annotations, whoever says it.
+fn hints(machine: &Machine) -> Result<()> {
+    let container = machine.container("hints", &Program::Hello)?;
+    let interpreted = container.clone().with(&["--annotation", "wasmrt.dev/aot=off"]).run()?;
+    if machine.runtime.has_components() {
+        interpreted.refused(&["annotation wasmrt.dev/aot", "annotation wasmrt.dev/engine=wasmedge"])?;
+    } else {
+        interpreted.success()?.says("hello\n")?;
+    }
+    container.doing(&["/app/hello.wasm#nope"]).run()?.refused(&["greet", "FILE.wasm#EXPORT"])?;
+    machine.ctr(&["container", "delete", "hints"]).map(drop)
 }
 
 fn component(machine: &Machine) -> Result<()> {

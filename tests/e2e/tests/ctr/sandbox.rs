@@ -119,6 +119,14 @@ fn host_network(machine: &Machine) -> Result<()> {
     machine.ctr(&["container", "delete", "server"]).map(drop)
 }
 
+/// What was refused is told at the end, and what is told there holds.
 fn denied_network(machine: &Machine) -> Result<()> {
-    serve(machine, &["--annotation", "wasmrt.dev/network.deny=all"])?.finish()?.expect(1).map(drop)
+    let denied = ["--annotation", "wasmrt.dev/network.deny=all"];
+    let output = serve(machine, &denied)?.finish()?.expect(1)?;
+    let allowed = "wasmrt.dev/network.listen=127.0.0.1:8080";
+    output.complains("wasmrt: refused while it ran: ")?.complains(&format!("annotation {allowed} would"))?;
+    let running = serve(machine, &[&denied[..], &["--annotation", allowed]].concat())?;
+    running.wait_for("listening on ")?;
+    machine.ctr(&["task", "kill", "--signal", "SIGTERM", "server"])?.success()?;
+    running.finish()?.expect(143).map(drop)
 }

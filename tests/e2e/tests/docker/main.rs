@@ -2,6 +2,7 @@
 
 mod life;
 mod limits;
+mod programs;
 mod run;
 
 use libtest_mimic::Arguments;
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::from_args();
-    let questions = [run::QUESTIONS, life::QUESTIONS, limits::QUESTIONS].concat();
+    let questions = [run::QUESTIONS, life::QUESTIONS, limits::QUESTIONS, programs::QUESTIONS].concat();
     libtest_mimic::run(&arguments, trials(&questions, Machine::new, lacks_docker())).exit_code()
 }
 

@@ -54,5 +54,5 @@ impl Opener {
 }
 
 fn no_rules(rule: impl FnOnce() -> String) -> Failure {
-    Failure::Denied(format!("there are no network rules; {} would allow it", rule()))
+    Failure::Denied(format!("there are no network rules; `{}` would allow it", rule()))
 }

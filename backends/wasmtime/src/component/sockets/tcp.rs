@@ -219,7 +219,7 @@ impl Tcp {
             }
             State::BoundToAny(local) => {
                 self.state = State::BoundToAny(local);
-                let why = format!("no rule allows to listen there; listen={local} or -p would");
+                let why = format!("no rule allows to listen there; `listen={local}` would");
                 Err(code(&self.network, "tcp listen", &Failure::Denied(why)).into())
             }
             other => {
