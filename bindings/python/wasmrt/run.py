@@ -147,6 +147,11 @@ class Run(_Started):
             self._look(_END_WITHIN)
 
 
+def _tell(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
+
+
 class AsyncRun(_Started):
     """A run that was started, for the event loop that it was started in."""
 
@@ -204,7 +209,7 @@ class AsyncRun(_Started):
             while (ports := self._published(0)) is None:
                 assert descriptor is not None
                 news: asyncio.Future[None] = loop.create_future()
-                loop.add_reader(descriptor, lambda news=news: news.done() or news.set_result(None))
+                loop.add_reader(descriptor, _tell, news)
                 try:
                     await news
                 finally:
