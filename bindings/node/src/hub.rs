@@ -130,7 +130,12 @@ impl Hub {
     fn wait(&self, running: &[Running], somebody_waits: bool) -> Vec<bool> {
         let mut polled: Vec<PollFd<'_>> = std::iter::once(self.wake.as_fd())
             .chain(running.iter().map(|running| running.run.as_fd()))
-            .chain(running.iter().filter(|running| !running.heard).filter_map(|running| running.run.published_descriptor()))
+            .chain(
+                running
+                    .iter()
+                    .filter(|running| !running.heard)
+                    .filter_map(|running| running.run.published_descriptor()),
+            )
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         if poll(&mut polled, somebody_waits.then_some(&LOOK_AGAIN)).is_err() {

@@ -137,8 +137,7 @@ impl Ticket {
         let mut stage = self.stage();
         let curious = std::mem::take(&mut stage.curious);
         let published = stage.published.insert(published);
-        let told: Vec<_> =
-            curious.into_iter().map(|deferred| (deferred, Answer::of_result(published))).collect();
+        let told: Vec<_> = curious.into_iter().map(|deferred| (deferred, Answer::of_result(published))).collect();
         drop(stage);
         for (deferred, answer) in told {
             tell(deferred, answer);
