@@ -1,7 +1,7 @@
 //! Puts `wasmrt-worker` into the Python package when a wheel is built, and does nothing otherwise.
 //!
-//! A wheel is built by maturin, which makes the extension module and cannot make an executable beside it. What `WASMRT_WORKER` names is taken;
-//! without it the worker is built here, in a target directory of its own, since the outer cargo holds its own.
+//! A wheel is built by maturin, which makes the extension module and cannot make an executable beside it. What `WASMRT_WORKER` names is taken, as
+//! backend.py says when pip builds; without it the worker is built here, in a target directory of its own, since the outer cargo holds its own.
 
 use std::env;
 use std::error::Error;

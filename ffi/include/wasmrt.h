@@ -563,6 +563,24 @@ char *wasmrt_outcome_to_json(const wasmrt_outcome_t *outcome,
 // Takes an outcome back.
 void wasmrt_outcome_delete(wasmrt_outcome_t *outcome);
 
+// How many ports of this machine the system chose for a run: those that its spec publishes as port 0. Waits until they are bound, so that the functions
+// below can tell of them; there are fewer when the run ended before that.
+size_t wasmrt_run_published_count(const wasmrt_run_t *run,
+                                  wasmrt_error_t **error);
+
+// The address on which the machine listens for the guest at the port of this number, from 0 on. NULL when there is none, or nobody has counted them.
+const char *wasmrt_run_published_address(const wasmrt_run_t *run,
+                                         size_t index);
+
+// The port on which the machine listens, as wasmrt_run_published_address. 0 when there is none.
+uint16_t wasmrt_run_published_port(const wasmrt_run_t *run, size_t index);
+
+// What port that is to the guest. 0 when there is none.
+uint16_t wasmrt_run_published_guest_port(const wasmrt_run_t *run, size_t index);
+
+// "tcp" or "udp". NULL when there is none.
+const char *wasmrt_run_published_protocol(const wasmrt_run_t *run, size_t index);
+
 // Runs a module in a process of its own and waits for its end. `spec` may be NULL for the defaults; `streams` has the descriptors of streams that
 // it calls piped, and may be NULL when there are none. The outcome is the caller's.
 wasmrt_outcome_t *wasmrt_run(const wasmrt_runtime_t *runtime,

@@ -2,7 +2,7 @@
 //! accessors. Its header is include/wasmrt.h, made of these sources.
 //!
 //! - [`boundary`]: what crosses in both directions: pointers, texts, errors; panics end there.
-//! - [`error`], [`version`], [`runtime`], [`module`], [`spec`], [`streams`], [`run`], [`outcome`]: one handle each.
+//! - [`error`], [`version`], [`runtime`], [`module`], [`spec`], [`streams`], [`run`] with [`published`], [`outcome`]: one handle each.
 //! - [`value`], [`imports`], [`instance`]: guests in the caller's process.
 //!
 //! Handles arrive as references that may be missing, which is how C's pointers look from here; texts and errors as types of
@@ -18,6 +18,7 @@ pub mod imports;
 pub mod instance;
 pub mod module;
 pub mod outcome;
+pub mod published;
 pub mod run;
 pub mod runtime;
 pub mod spec;

@@ -3,6 +3,7 @@
 use crate::boundary::{self, ErrorOut, attempt, delete, needed};
 use crate::module::wasmrt_module_t;
 use crate::outcome::wasmrt_outcome_t;
+use crate::published::Ports;
 use crate::runtime::wasmrt_runtime_t;
 use crate::spec::wasmrt_spec_t;
 use crate::streams::{refuse_loose_ends, wasmrt_streams_t};
@@ -15,7 +16,8 @@ use wasmrt_runtime::{Run, StartOptions, WhenFull};
 /// A run that was started.
 #[derive(Debug)]
 pub struct wasmrt_run_t {
-    run: Run,
+    pub(crate) run: Run,
+    pub(crate) ports: Ports,
 }
 
 /// What became of a wait.
@@ -66,7 +68,7 @@ pub extern "C" fn wasmrt_run_start(
 ) -> Option<Box<wasmrt_run_t>> {
     attempt(error, None, || {
         let piped = wasmrt_streams_t::copies(streams)?;
-        Ok(Some(Box::new(wasmrt_run_t { run: start(runtime, module, spec, piped, WhenFull::Wait)? })))
+        Ok(Some(started(start(runtime, module, spec, piped, WhenFull::Wait)?)))
     })
 }
 
@@ -86,7 +88,7 @@ pub extern "C" fn wasmrt_run_start_within(
             0 => WhenFull::Refuse,
             some => WhenFull::WaitFor(Duration::from_millis(some)),
         };
-        Ok(Some(Box::new(wasmrt_run_t { run: start(runtime, module, spec, piped, when_full)? })))
+        Ok(Some(started(start(runtime, module, spec, piped, when_full)?)))
     })
 }
 
@@ -173,6 +175,10 @@ fn start(
     options.piped = piped;
     options.when_full = when_full;
     embedder.start(module, &spec, options)
+}
+
+fn started(run: Run) -> Box<wasmrt_run_t> {
+    Box::new(wasmrt_run_t { run, ports: Ports::default() })
 }
 
 fn take(run: Option<&wasmrt_run_t>, take: impl FnOnce(&Run) -> Option<OwnedFd>) -> RawFd {

@@ -6,7 +6,18 @@ const { camel } = require('./options.js');
 
 const view = new DataView(new ArrayBuffer(8));
 
-/** A value of the guest's from its type and bits. */
+/**
+ * @typedef {object} Answer What the native half settles promises with.
+ * @property {string} json
+ * @property {Buffer} [stdout]
+ * @property {Buffer} [stderr]
+ */
+
+/**
+ * A value of the guest's from its type and bits.
+ * @param {[import('./types.js').ValueType, string]} typed
+ * @returns {import('./types.js').Value}
+ */
 function value([type, bits]) {
   view.setBigUint64(0, BigInt(bits));
   switch (type) {
@@ -21,7 +32,11 @@ function value([type, bits]) {
   }
 }
 
-/** Names in camelCase, on every level; durations as seconds. */
+/**
+ * Names in camelCase, on every level; durations as seconds.
+ * @param {any} json
+ * @returns {any}
+ */
 function translated(json) {
   if (Array.isArray(json)) return json.map(translated);
   if (typeof json !== 'object' || json === null) return json;
@@ -30,14 +45,22 @@ function translated(json) {
   return Object.fromEntries(keys.map((key) => [camel(key), translated(json[key])]));
 }
 
-/** The answer, or its error thrown. */
+/**
+ * The answer, or its error thrown.
+ * @param {Answer} answer
+ * @returns {any}
+ */
 function answered({ json }) {
   const answer = JSON.parse(json);
   if (answer?.error && !answer.status) throw errorFrom(answer.error);
   return answer;
 }
 
-/** How a run ended. */
+/**
+ * How a run ended.
+ * @param {Answer} answer
+ * @returns {import('./types.js').Outcome}
+ */
 function outcome(answer) {
   const { results, ...rest } = answered(answer);
   const ended = translated(rest);

@@ -29,9 +29,10 @@ function targetDirectory() {
   return JSON.parse(asked.stdout).target_directory;
 }
 
-// The whole workspace, as `make` does: a part of it would select other features of what all share, and compile the engines a second time.
+// What the package consists of and nothing else: other parts of the repository need tools and libraries that its users do not.
 function build() {
-  const built = spawnSync('cargo', ['build', '--release', '--locked', '--workspace'], { cwd: home, stdio: 'inherit' });
+  const parts = ['--package', 'wasmrt-node', '--package', 'wasmrt-runtime', '--lib', '--bin', 'wasmrt-worker'];
+  const built = spawnSync('cargo', ['build', '--release', '--locked', ...parts], { cwd: home, stdio: 'inherit' });
   if (built.error) fail(`building needs Rust, and cargo cannot be started (${built.error.message}): see https://rustup.rs`);
   if (built.status !== 0) fail('cargo build failed; what it said stands above');
   return path.join(targetDirectory(), 'release');

@@ -249,6 +249,12 @@ impl NativeRun {
         self.ticket.wait(env)
     }
 
+    /// A promise of the ports that the system chose.
+    #[napi]
+    pub fn published<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        self.ticket.published(env)
+    }
+
     /// Ends it.
     #[napi]
     pub fn cancel(&self) {

@@ -7,7 +7,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmrt_runtime::model::{Error, ErrorKind, Result};
 use wasmrt_runtime::{PipedStreams, Run, StartOptions, WhenFull};
 
@@ -59,6 +59,21 @@ fn start() -> Result<&'static Hub> {
 struct Running {
     ticket: Arc<Ticket>,
     run: Arc<Run>,
+    /// Whether all is known of its ports.
+    heard: bool,
+}
+
+impl Running {
+    /// Listens to what is told of its ports.
+    fn hear(&mut self) {
+        if self.heard {
+            return;
+        }
+        if let Some(published) = self.run.published_timeout(Duration::ZERO).transpose() {
+            self.ticket.heard(published);
+            self.heard = true;
+        }
+    }
 }
 
 /// What became of an attempt to start a run.
@@ -94,14 +109,16 @@ impl Hub {
             }
             let ended = self.wait(&running, !waiting.is_empty());
             let mut ended = ended.into_iter();
-            running.retain(|Running { ticket, run }| {
+            running.retain_mut(|running| {
+                running.hear();
                 if !ended.next().unwrap_or(false) {
                     return true;
                 }
-                match run.try_wait() {
+                match running.run.try_wait() {
                     None => true,
                     Some(outcome) => {
-                        ticket.ended(outcome);
+                        running.hear();
+                        running.ticket.ended(outcome);
                         false
                     }
                 }
@@ -113,6 +130,12 @@ impl Hub {
     fn wait(&self, running: &[Running], somebody_waits: bool) -> Vec<bool> {
         let mut polled: Vec<PollFd<'_>> = std::iter::once(self.wake.as_fd())
             .chain(running.iter().map(|running| running.run.as_fd()))
+            .chain(
+                running
+                    .iter()
+                    .filter(|running| !running.heard)
+                    .filter_map(|running| running.run.published_descriptor()),
+            )
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         if poll(&mut polled, somebody_waits.then_some(&LOOK_AGAIN)).is_err() {
@@ -124,7 +147,7 @@ impl Hub {
             // Sets the count back; it is only there to be seen.
             let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
         }
-        polled.iter().skip(1).map(|polled| !polled.revents().is_empty()).collect()
+        polled.iter().skip(1).take(running.len()).map(|polled| !polled.revents().is_empty()).collect()
     }
 }
 
@@ -134,6 +157,7 @@ fn attempt(ticket: Arc<Ticket>, full: &mut HashSet<u64>) -> Attempt {
         Ok(Some(job)) => job,
         Ok(None) => return Attempt::Over,
         Err(cancelled) => {
+            ticket.heard(Ok(Vec::new()));
             ticket.ended(Err(cancelled));
             return Attempt::Over;
         }
@@ -147,7 +171,9 @@ fn attempt(ticket: Arc<Ticket>, full: &mut HashSet<u64>) -> Attempt {
         Ok(run) => {
             let run = Arc::new(run);
             ticket.started(&run);
-            Attempt::Started(Running { ticket, run })
+            let mut running = Running { ticket, run, heard: false };
+            running.hear();
+            Attempt::Started(running)
         }
         Err(error) if error.kind() == ErrorKind::Busy && has_to_wait() => {
             full.insert(job.owner);
@@ -155,6 +181,7 @@ fn attempt(ticket: Arc<Ticket>, full: &mut HashSet<u64>) -> Attempt {
             Attempt::Waits(ticket)
         }
         Err(error) => {
+            ticket.heard(Ok(Vec::new()));
             ticket.ended(Err(error));
             Attempt::Over
         }

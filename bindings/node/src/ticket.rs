@@ -9,7 +9,7 @@ use napi::bindgen_prelude::Object;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use wasmrt_runtime::model::{Error, ErrorKind, Outcome, Result, RunSpec};
-use wasmrt_runtime::{Embedder, Module, PipedStreams, Run};
+use wasmrt_runtime::{Embedder, Module, PipedStreams, PublishedAt, Run};
 
 /// What it takes to start a run.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ struct Stage {
     /// Whether somebody waits, or has waited, for its end.
     waited_for: bool,
     ended: Option<Result<Outcome>>,
+    /// The ports that the system chose, once all are known.
+    published: Option<Result<Vec<PublishedAt>>>,
+    /// Who wants to know them.
+    curious: Vec<Deferred>,
 }
 
 impl Ticket {
@@ -57,6 +61,21 @@ impl Ticket {
             Some(ended) => {
                 drop(stage);
                 settle(deferred, ended);
+            }
+        }
+        Ok(promise)
+    }
+
+    /// A promise of the ports that the system chose.
+    pub(crate) fn published<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (deferred, promise) = crate::answer::promise::<Answer>(env)?;
+        let mut stage = self.stage();
+        match &stage.published {
+            None => stage.curious.push(deferred),
+            Some(published) => {
+                let answer = Answer::of_result(published);
+                drop(stage);
+                tell(deferred, answer);
             }
         }
         Ok(promise)
@@ -113,6 +132,18 @@ impl Ticket {
         }
     }
 
+    /// All ports are known that the system chose, or nobody will tell of more.
+    pub(super) fn heard(&self, published: Result<Vec<PublishedAt>>) {
+        let mut stage = self.stage();
+        let curious = std::mem::take(&mut stage.curious);
+        let published = stage.published.insert(published);
+        let told: Vec<_> = curious.into_iter().map(|deferred| (deferred, Answer::of_result(published))).collect();
+        drop(stage);
+        for (deferred, answer) in told {
+            tell(deferred, answer);
+        }
+    }
+
     pub(super) fn ended(&self, ended: Result<Outcome>) {
         let mut stage = self.stage();
         stage.run = None;
@@ -127,6 +158,9 @@ impl Ticket {
 }
 
 fn settle(deferred: Deferred, ended: Result<Outcome>) {
-    let answer = Answer::of_run(ended);
+    tell(deferred, Answer::of_run(ended));
+}
+
+fn tell(deferred: Deferred, answer: Answer) {
     deferred.resolve(Box::new(move |_| Ok(answer)));
 }

@@ -59,6 +59,27 @@ test('types are strict, for both kinds of modules, and refuse what is wrong', as
   await tsc('--module', 'nodenext', '--skipLibCheck', 'false', '--exactOptionalPropertyTypes', ...files.map(([name]) => path.join(dir, name)));
 });
 
+test('the checked-in types are what the sources say', async (t) => {
+  const dir = directory(t);
+  await execute(process.execPath, [path.join(home, 'scripts', 'types.js'), dir], { timeout: 120_000 }).catch((error) => assert.fail(error.stdout));
+  const files = (below) => fs.readdirSync(below, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => path.relative(below, path.join(entry.parentPath, entry.name))).sort();
+  const types = path.join(home, 'types');
+  assert.deepEqual(files(types), files(dir));
+  for (const name of files(dir)) {
+    const [here, made] = [types, dir].map((below) => fs.readFileSync(path.join(below, name), 'utf8'));
+    assert.equal(here, made, `types/${name} is out of date: make it with \`npm run types\``);
+  }
+});
+
+test('every member that users meet is documented where they see it', () => {
+  const shown = ['index.d.ts', 'lib/run.d.ts', 'lib/runtime.d.ts', 'lib/instance.d.ts', 'lib/errors.d.ts'].map((name) => fs.readFileSync(path.join(home, 'types', name), 'utf8'));
+  for (const text of shown) {
+    const lines = text.split('\n');
+    const bare = lines.filter((line, index) => /^( {4})?(export (declare )?(class|function|const|type (?!ErrorFacts))|get |readonly |static |\w+\()/.test(line) && !/constructor|private/.test(line) && !lines[index - 1]?.trimEnd().endsWith('*/'));
+    assert.deepEqual(bare, []);
+  }
+});
+
 test('the examples do what they are for', async () => {
   const example = async (name) => (await execute(process.execPath, [path.join(home, 'examples', name)], { timeout: 60_000 })).stdout.trim().split('\n');
   assert.deepEqual(await example('opa.mjs'), ['{"name":"alex","role":"admin"} [{"result":true}]', '{"name":"dana"} [{"result":true}]', '{"name":"sam"} [{"result":false}]']);

@@ -11,18 +11,18 @@ const { LIMITS, RUN_OPTIONS, camel, translate } = require('../lib/options.js');
 const { assemble, home } = require('./support.js');
 
 const schema = JSON.parse(fs.readFileSync(path.join(home, '..', '..', 'docs', 'run-spec.schema.json'), 'utf8'));
-const types = fs.readFileSync(path.join(home, 'index.d.ts'), 'utf8');
+const types = fs.readFileSync(path.join(home, 'types', 'lib', 'types.d.ts'), 'utf8');
 
-/** The names of the fields of an interface. */
+/** The names of the fields of a type. */
 function fields(name) {
-  const [, body] = types.match(new RegExp(`export interface ${name} [^{]*\\{\\n([\\s\\S]*?)\\n\\}`)) ?? assert.fail(name);
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, field]) => field);
+  const [, body] = types.match(new RegExp(`export type ${name} = \\{\\n([\\s\\S]*?)\\n\\};`)) ?? assert.fail(name);
+  return [...body.matchAll(/^ {4}(\w+)\??:/gm)].map(([, field]) => field);
 }
 
 test('every field of a spec has its option', () => {
   const reached = new Set(Object.values(RUN_OPTIONS).filter(Boolean));
   assert.deepEqual([...reached].sort(), Object.keys(schema.properties).sort());
-  assert.deepEqual([...fields('GuestOptions'), ...fields('RunOptions')].sort(), Object.keys(RUN_OPTIONS).sort());
+  assert.deepEqual([...fields('GuestOptions'), ...fields('RunOptionsOwn')].sort(), Object.keys(RUN_OPTIONS).sort());
   const limits = Object.keys(schema.$defs.LimitsSpec.properties);
   assert.deepEqual([...LIMITS.values()].sort(), limits.sort());
   assert.deepEqual(fields('Limits').sort(), limits.map(camel).sort());
@@ -63,7 +63,7 @@ test('error codes are those of the model', () => {
   const model = fs.readFileSync(path.join(home, '..', '..', 'engine-core', 'model', 'src', 'error.rs'), 'utf8');
   const kinds = [...model.matchAll(/Self::\w+ => "([a-z-]+)"/g)].map(([, kind]) => kind);
   const [, union] = types.match(/export type ErrorCode =([\s\S]*?);/);
-  const codes = [...union.matchAll(/'([a-z-]+)'/g)].map(([, code]) => code);
+  const codes = [...union.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code);
   assert.deepEqual(codes.filter((code) => code !== 'guest-ended').sort(), kinds.sort());
 });
 

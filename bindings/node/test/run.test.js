@@ -3,6 +3,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { once } = require('node:events');
 const { Readable, Writable } = require('node:stream');
@@ -13,6 +14,28 @@ const { copy, directory, endless, exits, hello, node, program, until } = require
 
 const quiet = { stdin: 'ignore', stdout: 'capture', stderr: 'capture' };
 const failsWith = (code) => (error) => error instanceof WasmrtError && error.code === code;
+
+test('ports that the system chose are told while the guest runs, and after', async () => {
+  const network = { publish: ['127.0.0.1:0:8080', '127.0.0.1:0:53/udp'] };
+  const started = start(await copy(), { ...quiet, stdin: 'pipe', network });
+  const [stream, datagrams] = await started.published();
+  assert.deepEqual({ ...stream, port: 0 }, { address: '127.0.0.1', port: 0, guestPort: 8080, protocol: 'tcp' });
+  assert.deepEqual([datagrams.guestPort, datagrams.protocol], [53, 'udp']);
+  const socket = net.connect(stream.port, stream.address);
+  await once(socket, 'connect');
+  socket.destroy();
+  assert.deepEqual(await started.published(), [stream, datagrams]);
+  started.stdin.end();
+  assert.ok((await started.wait()).success);
+  assert.deepEqual(await started.published(), [stream, datagrams]);
+  const none = start(await hello(), quiet);
+  assert.deepEqual(await none.published(), []);
+  await none.wait();
+  // Those of a run that never began.
+  const broken = start(Buffer.from('no module'), { ...quiet, network });
+  assert.deepEqual(await broken.published(), []);
+  await assert.rejects(broken.wait(), failsWith('not-wasm'));
+});
 
 for (const engine of ['wasmtime', 'wasmedge']) {
   test(`a program runs on ${engine} and tells how it ended`, async () => {

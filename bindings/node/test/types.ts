@@ -1,6 +1,6 @@
 // What the types allow and refuse. It is compiled, not run.
 import { AbortError, GuestEndedError, Instance, Module, Run, Runtime, WasmrtError, defaultRuntime, instantiate, run, start } from 'wasmrt';
-import type { ErrorCode, ExitStatus, Outcome, Usage } from 'wasmrt';
+import type { ErrorCode, ExitStatus, Limits, Outcome, Usage } from 'wasmrt';
 import { Readable, Writable } from 'node:stream';
 
 export async function uses(module: Module, signal: AbortSignal): Promise<void> {
@@ -22,11 +22,15 @@ export async function uses(module: Module, signal: AbortSignal): Promise<void> {
     whenFull: { wait: 1 },
   });
   const usage: Usage = outcome.usage;
+  const limits: Limits = { fuel: 'unlimited' };
+  void limits;
   const fuel: number | null = usage.fuel;
   const status: ExitStatus = outcome.status;
   if (status.kind === 'exited') void (status.code + (fuel ?? 0));
   const started: Run = start(new Uint8Array(), { stdin: 'pipe', input: 'x' });
   started.stdin?.write('x');
+  const port: number | undefined = (await started.published())[0]?.port;
+  void port;
   const instance: Instance = await instantiate(new URL('file:///a.wasm'), {
     imports: {
       env: {

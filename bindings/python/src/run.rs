@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
+use wasmrt_runtime::PublishedAt;
 use wasmrt_runtime::model::{Outcome, Result};
 
 /// Python's handlers of signals are called this often while something is waited for.
@@ -12,6 +13,9 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// An outcome as JSON, and what was captured of standard output and standard error.
 type Told = (String, Option<Py<PyBytes>>, Option<Py<PyBytes>>);
+
+/// An address, its port, the guest's port, and the protocol.
+type Port = (String, u16, u16, String);
 
 /// A run that was started.
 #[pyclass(frozen, module = "wasmrt._wasmrt")]
@@ -45,6 +49,30 @@ impl Run {
         }
     }
 
+    /// The ports that the system chose, when all of them are known: where the machine listens, the guest's port, the protocol. Waits `seconds` long
+    /// or for ever; None when they are not known by then.
+    #[pyo3(signature = (seconds=None))]
+    fn published(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<Vec<Port>>> {
+        let until = seconds.and_then(|seconds| deadline(seconds.max(0.0)));
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            let published = py.detach(|| self.run.published_timeout(slice)).map_err(|error| raised(py, &error))?;
+            if let Some(ports) = published {
+                return Ok(Some(ports.iter().map(port).collect()));
+            }
+            py.check_signals()?;
+            if left.is_some_and(|left| left <= slice) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A descriptor that is readable when there is more to be told of ports. None when no port is left to the system's choice.
+    fn published_fileno(&self) -> Option<i32> {
+        self.run.published_descriptor().map(|descriptor| descriptor.as_raw_fd())
+    }
+
     /// Ends the run, as cancelled.
     fn cancel(&self) {
         self.run.cancel();
@@ -69,6 +97,11 @@ impl Run {
     fn take_stderr(&self) -> Option<i32> {
         self.run.take_stderr().map(|pipe| OwnedFd::from(pipe).into_raw_fd())
     }
+}
+
+fn port(published: &PublishedAt) -> Port {
+    let local = published.local;
+    (local.ip().to_string(), local.port(), published.guest_port, published.protocol.to_string())
 }
 
 /// When so many seconds are over. None: never.

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import ECHOES, EXITS, PRINTS, SPINS, wat
+from conftest import ECHOES, EXITS, PRINTS, SPINS, WAITS, wat
 
 import wasmrt
 from wasmrt import PIPE
@@ -20,6 +20,24 @@ def test_many_at_once_on_no_thread(runtime: wasmrt.Runtime) -> None:
         outcomes = await asyncio.gather(*(runtime.run_async(wat(ECHOES), stdin=f"{number}", capture=True) for number in range(40)))
         assert [outcome.text for outcome in outcomes] == [str(number) for number in range(40)]
         assert threading.active_count() == before
+
+    asyncio.run(main())
+
+
+def test_ports_that_the_system_chose(runtime: wasmrt.Runtime) -> None:
+    async def main() -> None:
+        network = wasmrt.Network(publish=["127.0.0.1:0:8080"])
+        async with await runtime.start_async(wat(WAITS), network=network, stdin=PIPE) as run:
+            forgotten = asyncio.ensure_future(run.published())
+            await asyncio.sleep(0)
+            forgotten.cancel()
+            [port], [again] = await asyncio.wait_for(asyncio.gather(run.published(), run.published()), 30)
+            assert port == again and port.guest_port == 8080
+            _, writer = await asyncio.open_connection(port.address, port.port)
+            writer.close()
+            assert run.stdin is not None
+            run.stdin.close()
+            assert (await run.wait()).ok
 
     asyncio.run(main())
 

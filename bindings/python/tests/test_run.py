@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import pathlib
+import socket
 import threading
 from typing import Any
 
@@ -38,6 +39,23 @@ def test_modules_are_bytes_paths_or_modules(runtime: wasmrt.Runtime, tmp_path: p
     with pytest.raises(wasmrt.NotFoundError) as caught:
         runtime.run(tmp_path / "missing.wasm")
     assert isinstance(caught.value, FileNotFoundError) and "missing.wasm" in str(caught.value)
+
+
+def test_ports_that_the_system_chose(runtime: wasmrt.Runtime) -> None:
+    network = wasmrt.Network(publish=["127.0.0.1:0:8080", "127.0.0.1:0:53/udp"])
+    with runtime.start(wat(WAITS), network=network, stdin=PIPE) as run:
+        stream, datagrams = run.published(timeout=30)
+        assert (stream.address, stream.guest_port, stream.protocol) == ("127.0.0.1", 8080, "tcp")
+        assert (datagrams.guest_port, datagrams.protocol) == (53, "udp") and datagrams.port > 0
+        socket.create_connection((stream.address, stream.port), 10).close()
+        assert run.published() == (stream, datagrams)
+        assert run.stdin is not None
+        run.stdin.close()
+        assert run.wait(30).ok and run.published() == (stream, datagrams)
+    with runtime.start(wat(WAITS), stdin=NULL) as run:
+        assert run.published() == ()
+    with runtime.start(b"no module", network=network) as run:
+        assert run.published(timeout=30) == ()
 
 
 def test_endings(runtime: wasmrt.Runtime) -> None:

@@ -20,7 +20,7 @@ from .limits import Ceiling, Limits
 from .module import Module, ModuleLike
 from .outcome import *  # noqa: F403
 from .outcome import __all__ as _outcomes
-from .run import AsyncRun, Run
+from .run import AsyncRun, Published, Run
 from .runtime import Compiled, EngineStatus, Inspection, Runtime, RuntimeStatus, Verdict
 from .streams import CAPTURE, NULL, PIPE, Capture
 from .units import UNLIMITED
@@ -58,6 +58,7 @@ __all__ = [
     "ModuleLike",
     "Network",
     "Preopen",
+    "Published",
     "Run",
     "Runtime",
     "RuntimeStatus",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from . import _wasmrt, units
 from .errors import Error
 from .outcome import Outcome, outcome
+from .record import Record
 from .streams import Streams, opened
 
 if TYPE_CHECKING:
@@ -19,10 +20,23 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
 
-__all__ = ["AsyncRun", "Run"]
+__all__ = ["AsyncRun", "Published", "Run"]
 
 # A worker is killed and its end is told; this is only in case that never comes.
 _END_WITHIN = 10.0
+
+
+class Published(Record):
+    """A port of this machine that the system chose for a guest."""
+
+    address: str
+    """Where the machine listens."""
+    port: int
+    """On which port."""
+    guest_port: int
+    """Which port that is to the guest."""
+    protocol: str
+    """"tcp" or "udp"."""
 
 
 class _Started:
@@ -41,6 +55,10 @@ class _Started:
     def fileno(self) -> int:
         """A descriptor that is readable when the run has ended, for event loops. Nothing may be read from it."""
         return self._raw.fileno()
+
+    def _published(self, seconds: Optional[float]) -> Optional[tuple[Published, ...]]:
+        ports = self._raw.published(seconds)
+        return None if ports is None else tuple(Published(*port) for port in ports)
 
     def _look(self, seconds: Optional[float]) -> bool:
         """Waits for the end, and keeps it. Whether it has come."""
@@ -102,6 +120,14 @@ class Run(_Started):
             self._lock.release()
         raise TimeoutError("the run has not ended")
 
+    def published(self, timeout: Union[int, float, datetime.timedelta, None] = None) -> tuple[Published, ...]:
+        """The ports that the system chose: those that :class:`Network` publishes as port 0. Waits until they are bound, for TimeoutError not longer
+        than ``timeout``; a run that ended before that has fewer."""
+        ports = self._published(None if timeout is None else units.seconds("timeout", timeout))
+        if ports is None:
+            raise TimeoutError("the ports are not bound")
+        return ports
+
     def poll(self) -> Optional[Outcome]:
         """The outcome, if the run has ended."""
         try:
@@ -121,6 +147,11 @@ class Run(_Started):
             self._look(_END_WITHIN)
 
 
+def _tell(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
+
+
 class AsyncRun(_Started):
     """A run that was started, for the event loop that it was started in."""
 
@@ -134,6 +165,7 @@ class AsyncRun(_Started):
     def __init__(self, raw: _wasmrt.Run, streams: Streams) -> None:
         super().__init__(raw, streams)
         self._ended: Optional[asyncio.Future[None]] = None
+        self._hearing: Optional[asyncio.Lock] = None
 
     async def _open(self) -> None:
         """Makes streams of the pipes."""
@@ -162,6 +194,27 @@ class AsyncRun(_Started):
         """The outcome, when the run has ended. Who is cancelled while waiting does not end the run."""
         await self._until_end()
         return self._result()
+
+    async def published(self) -> tuple[Published, ...]:
+        """The ports that the system chose: those that :class:`Network` publishes as port 0. Waits until they are bound; a run that ended before that
+        has fewer."""
+        import asyncio
+
+        if self._hearing is None:
+            self._hearing = asyncio.Lock()
+        # One at a time: a descriptor has one reader.
+        async with self._hearing:
+            loop = asyncio.get_running_loop()
+            descriptor = self._raw.published_fileno()
+            while (ports := self._published(0)) is None:
+                assert descriptor is not None
+                news: asyncio.Future[None] = loop.create_future()
+                loop.add_reader(descriptor, _tell, news)
+                try:
+                    await news
+                finally:
+                    loop.remove_reader(descriptor)
+            return ports
 
     async def _until_end(self) -> None:
         import asyncio

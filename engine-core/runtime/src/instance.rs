@@ -22,7 +22,7 @@ use crate::ready::{Preparer, Ready, ReadyCode};
 use crate::runtime::Runtime;
 use crate::streams::PipedStreams;
 use imports::Linked;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,7 +74,7 @@ pub struct Instance {
     plan: RunPlan,
     info: ModuleInfo,
     meters: Option<Meters>,
-    functions: HashMap<String, FunctionType>,
+    functions: BTreeMap<String, FunctionType>,
     linked: Linked,
     streams: Streams,
     counters: Arc<Counters>,

@@ -39,6 +39,25 @@ static void *crowd(void *data) {
   return NULL;
 }
 
+static void published(void) {
+  wasmrt_error_t *error = NULL;
+  wasmrt_spec_t *spec = spec_of("echo");
+  MUST(wasmrt_spec_set_stdin(spec, "piped", &error));
+  MUST(wasmrt_spec_publish_port(spec, "127.0.0.1:0:8080", &error) && wasmrt_spec_publish_port(spec, "127.0.0.1:0:53/udp", &error));
+  wasmrt_run_t *started = wasmrt_run_start(runtime, ends, spec, NULL, &error);
+  MUST(started != NULL && wasmrt_run_published_port(started, 0) == 0);
+  MUST(wasmrt_run_published_count(started, &error) == 2 && error == NULL);
+  MUST(strcmp(wasmrt_run_published_address(started, 0), "127.0.0.1") == 0 && wasmrt_run_published_port(started, 0) != 0);
+  MUST(wasmrt_run_published_guest_port(started, 0) == 8080 && strcmp(wasmrt_run_published_protocol(started, 0), "tcp") == 0);
+  MUST(wasmrt_run_published_guest_port(started, 1) == 53 && strcmp(wasmrt_run_published_protocol(started, 1), "udp") == 0);
+  MUST(wasmrt_run_published_address(started, 2) == NULL && wasmrt_run_published_protocol(started, 2) == NULL);
+  close(wasmrt_run_take_stdin(started));
+  wasmrt_outcome_delete(wasmrt_run_wait(started, &error));
+  MUST(error == NULL && wasmrt_run_published_count(started, &error) == 2);
+  wasmrt_run_delete(started);
+  wasmrt_spec_delete(spec);
+}
+
 static void endings(void) {
   wasmrt_error_t *error = NULL;
   size_t size = 7;
@@ -248,6 +267,7 @@ int main(int argc, char **argv) {
   MUST(runtime != NULL && ends != NULL && endless != NULL);
   asked();
   endings();
+  published();
   refusals();
   waiting(endless);
   streams();

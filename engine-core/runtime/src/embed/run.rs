@@ -28,7 +28,7 @@ pub struct Run {
     owner: Pid,
     taken: AtomicBool,
     streams: Mutex<OurEnds>,
-    announcements: Mutex<Announcements>,
+    announcements: Announcements,
 }
 
 impl Run {
@@ -48,7 +48,7 @@ impl Run {
             owner: rustix::process::getpid(),
             taken: AtomicBool::new(false),
             streams: Mutex::new(ours),
-            announcements: Mutex::new(announcements),
+            announcements,
         }
     }
 
@@ -100,7 +100,25 @@ impl Run {
     /// # Errors
     /// When there is nothing to be heard any more.
     pub fn published(&self) -> Result<Vec<PublishedAt>> {
-        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).all()
+        self.published_until(None).map(Option::unwrap_or_default)
+    }
+
+    /// As [`published`](Self::published), but waits no longer than this. None when not all are known by then.
+    ///
+    /// # Errors
+    /// As [`published`](Self::published).
+    pub fn published_timeout(&self, timeout: Duration) -> Result<Option<Vec<PublishedAt>>> {
+        self.published_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Readable when there is more to be told of ports: for event loops. None when no port is left to the system's choice. What is read from it is for
+    /// [`Run`] alone.
+    pub fn published_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.announcements.descriptor()
+    }
+
+    fn published_until(&self, until: Option<Instant>) -> Result<Option<Vec<PublishedAt>>> {
+        if self.is_ours() { self.announcements.until(until, &self.taken) } else { Err(self.foreign()) }
     }
 
     fn our_ends(&self) -> std::sync::MutexGuard<'_, OurEnds> {
@@ -118,9 +136,7 @@ impl Run {
 
     fn answer_until(&self, until: Option<Instant>) -> Option<Result<Answer>> {
         if !self.is_ours() {
-            return Some(Err(Error::new(ErrorKind::InvalidInput, "this run was started by another process")
-                .with_context("process", self.owner)
-                .with_hint("a fork cannot wait for the runs of its parent: start runs of its own")));
+            return Some(Err(self.foreign()));
         }
         loop {
             if self.taken.load(Ordering::Acquire) {
@@ -149,6 +165,12 @@ impl Run {
             Ok(None) => Err(self.zygote.failure(std::io::ErrorKind::UnexpectedEof.into())),
             Err(source) => Err(self.zygote.failure(source)),
         })
+    }
+
+    fn foreign(&self) -> Error {
+        Error::new(ErrorKind::InvalidInput, "this run was started by another process")
+            .with_context("process", self.owner)
+            .with_hint("a fork cannot wait for the runs of its parent: start runs of its own")
     }
 
     fn leave(&self) {
