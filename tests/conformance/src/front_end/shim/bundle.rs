@@ -60,6 +60,8 @@ impl Bundle {
             std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display())).map(|()| path)
         };
         write("config.json", config.to_string())?;
+        // Where containerd listens for what the shim has to say.
+        write("log", String::new())?;
         let cache = cache_directory()?.join("shim");
         let settings = write("settings.toml", format!("cache = {:?}\n[ceiling]\npreopens = false\n", cache))?;
         Ok(Self { id, directory, settings })
@@ -89,7 +91,10 @@ fn configuration(id: &str, spec: &Map<String, Value>, args: &[String]) -> Result
             "noNewPrivileges": true,
         },
         "root": { "path": "rootfs", "readonly": true },
-        "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] }],
+        "mounts": [
+            { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] },
+            { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"] },
+        ],
         "annotations": annotations(spec)?,
         "linux": { "cgroupsPath": format!("/{id}"), "namespaces": namespaces },
     }))
