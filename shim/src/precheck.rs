@@ -36,7 +36,8 @@ fn processes(spec: &Spec) -> Result<()> {
 
 fn descriptors(process: &Process) -> Result<()> {
     let limits = process.rlimits().iter().flatten();
-    let soft = limits.filter(|limit| limit.typ() == PosixRlimitType::RlimitNofile).map(|limit| limit.soft()).next_back();
+    let soft =
+        limits.filter(|limit| limit.typ() == PosixRlimitType::RlimitNofile).map(|limit| limit.soft()).next_back();
     match soft {
         Some(soft) if soft < FEWEST_DESCRIPTORS => Err(Error::new(
             ErrorKind::Unsupported,

@@ -4,7 +4,7 @@ use super::super::{Stage, cache_directory};
 use crate::Result;
 use crate::case::Case;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the shim keeps annotations of its own.
@@ -91,13 +91,25 @@ fn configuration(id: &str, spec: &Map<String, Value>, args: &[String]) -> Result
             "noNewPrivileges": true,
         },
         "root": { "path": "rootfs", "readonly": true },
-        "mounts": [
-            { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] },
-            { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"] },
-        ],
+        "mounts": mounts(),
         "annotations": annotations(spec)?,
         "linux": { "cgroupsPath": format!("/{id}"), "namespaces": namespaces },
     }))
+}
+
+/// What every container has, and what the machine knows of names, as Docker and the kubelet hand it to each container.
+fn mounts() -> Vec<Value> {
+    let mut mounts = vec![
+        json!({ "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] }),
+        json!({ "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"] }),
+    ];
+    let known = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ssl/certs"]
+        .into_iter()
+        .filter(|path| Path::new(path).exists());
+    mounts.extend(
+        known.map(|path| json!({ "destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"] })),
+    );
+    mounts
 }
 
 fn environment(spec: &Map<String, Value>) -> Vec<String> {
