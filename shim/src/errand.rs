@@ -5,12 +5,14 @@
 //! nothing comes of it.
 
 use crate::command_line;
+use crate::complaints;
 use crate::failure::with_causes;
 use crate::oci::{
     Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
     Variables, split_export, translate,
 };
 use crate::precheck::{self, behind_init};
+use crate::quirks;
 use crate::stdio::ProcessEnds;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -271,6 +273,7 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
+        quirks::without_control_groups(&spec, &order.bundle)?;
     }
     if guest.is_some() {
         // Where it cannot be shown the guest runs all the same.
@@ -301,8 +304,14 @@ fn build(
     streams: Option<ProcessEnds>,
     console: Option<&Console>,
 ) -> Result<i32> {
-    let failed =
-        |error: libcontainer::error::LibcontainerError| with_causes("cannot make the container's process", &error);
+    complaints::gather()?;
+    let failed = |error: libcontainer::error::LibcontainerError| {
+        let error = with_causes("cannot make the container's process", &error);
+        match complaints::first() {
+            Some(why) => Error::new(error.kind(), format!("{}: {why}", error.message())),
+            None => error,
+        }
+    };
     let mut builder = ContainerBuilder::new(order.container.clone(), SyscallType::default())
         .with_root_path(&order.bundle)
         .map_err(failed)?
@@ -349,6 +358,7 @@ impl Executor for GuestExecutor {
             // A name that is too long is cut.
             let _ = rustix::thread::set_name(&name);
         }
+        complaints::stop();
         self.guest.enter()
     }
 

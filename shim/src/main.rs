@@ -8,6 +8,7 @@
 mod artifact;
 mod cgroup;
 mod command_line;
+mod complaints;
 mod container;
 mod errand;
 mod events;
@@ -17,6 +18,7 @@ mod oom;
 mod options;
 mod precheck;
 mod process;
+mod quirks;
 mod service;
 mod signal;
 mod stats;

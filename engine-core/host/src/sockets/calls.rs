@@ -218,18 +218,8 @@ impl Sockets {
         let whole = self.get(key)?.protocol == Protocol::Udp;
         let sent = match &buffers[..] {
             [one] => self.send(key, &memory[one.clone()], peer, around)?,
-            several if total(several) <= GATHERED || whole => {
-                if total(several) > GATHERED {
-                    return Err(Errno::MSGSIZE.into());
-                }
-                let gathered: Vec<u8> = several.iter().flat_map(|buffer| &memory[buffer.clone()]).copied().collect();
-                self.send(key, &gathered, peer, around)?
-            }
-            several => {
-                let parts = several.iter().flat_map(|buffer| &memory[buffer.clone()]).take(GATHERED);
-                let gathered: Vec<u8> = parts.copied().collect();
-                self.send(key, &gathered, peer, around)?
-            }
+            several if whole && total(several) > GATHERED => return Err(Errno::MSGSIZE.into()),
+            several => self.send(key, &gathered(memory, several), peer, around)?,
         };
         write_u32(memory, sent_at, u32::try_from(sent).unwrap_or(u32::MAX))
     }
@@ -238,6 +228,16 @@ impl Sockets {
 fn filled(mut buffers: Buffers) -> Buffers {
     buffers.retain(|buffer| buffer.start < buffer.end);
     buffers
+}
+
+/// What these buffers hold, or as much of it as is gathered for one call.
+fn gathered(memory: &[u8], buffers: &[Range<usize>]) -> Vec<u8> {
+    let mut gathered = Vec::with_capacity(total(buffers).min(GATHERED));
+    for buffer in buffers {
+        let part = &memory[buffer.clone()];
+        gathered.extend_from_slice(&part[..part.len().min(GATHERED - gathered.len())]);
+    }
+    gathered
 }
 
 fn total(buffers: &[Range<usize>]) -> usize {

@@ -13,6 +13,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "life::exec", runtimes: ALL, ask: |machine| with(machine, exec) },
     Question { name: "life::exec_linux", runtimes: WASM, ask: |machine| with(machine, exec_linux) },
     Question { name: "life::image_without_path", runtimes: ALL, ask: |machine| with(machine, image_without_path) },
+    Question { name: "life::shared_processes", runtimes: ALL, ask: |machine| with(machine, shared_processes) },
     Question { name: "life::stats", runtimes: ALL, ask: |machine| with(machine, stats) },
     Question { name: "life::update", runtimes: ALL, ask: |machine| with(machine, update) },
     Question { name: "life::given", runtimes: ALL, ask: |machine| with(machine, given) },
@@ -200,5 +201,31 @@ fn containerd_restarts(cri: &Cri<'_>) -> Result<()> {
         return Err(format!("{status:?}"));
     }
     pod.stop(&id, 0)?;
+    pod.remove()
+}
+
+/// `shareProcessNamespace`: the containers of a pod are in the process namespace of its first one.
+fn shared_processes(cri: &Cri<'_>) -> Result<()> {
+    let wasm = cri.machine().runtime.is_wasm();
+    let shared = || v1::NamespaceOption { pid: v1::NamespaceMode::Pod.into(), ..v1::NamespaceOption::default() };
+    let pod = cri.pod_with(|config| {
+        let context = config.linux.as_mut().and_then(|linux| linux.security_context.as_mut());
+        context.into_iter().for_each(|context| context.namespace_options = Some(shared()));
+    })?;
+    let image = cri.image(&[Program::Wait, Program::Exit(7)])?;
+    let start = |name: &str, program: &Program| {
+        let mut config = container_config(name, &image, program.argv(wasm));
+        let context = config.linux.as_mut().and_then(|linux| linux.security_context.as_mut());
+        context.into_iter().for_each(|context| context.namespace_options = Some(shared()));
+        let id = pod.create_from(config)?;
+        pod.start(&id).map(|()| id)
+    };
+    start("host", &Program::Wait)?;
+    pod.logged("host", "ready")?;
+    let ended = start("ends", &Program::Exit(7))?;
+    let status = pod.ended(&ended)?;
+    if status.exit_code != 7 {
+        return Err(format!("{status:?}"));
+    }
     pod.remove()
 }

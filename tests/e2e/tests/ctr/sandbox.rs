@@ -13,6 +13,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "sandbox::user", runtimes: ALL, ask: user },
     Question { name: "sandbox::privileges", runtimes: WASM, ask: privileges },
     Question { name: "sandbox::namespaces", runtimes: ALL, ask: namespaces },
+    Question { name: "sandbox::processes_of_another", runtimes: ALL, ask: processes_of_another },
     Question { name: "sandbox::kernel_files", runtimes: WASM, ask: kernel_files },
     Question { name: "sandbox::own_network", runtimes: WASM, ask: own_network },
     Question { name: "sandbox::host_network", runtimes: WASM, ask: host_network },
@@ -129,4 +130,15 @@ fn denied_network(machine: &Machine) -> Result<()> {
     running.wait_for("listening on ")?;
     machine.ctr(&["task", "kill", "--signal", "SIGTERM", "server"])?.success()?;
     running.finish()?.expect(143).map(drop)
+}
+
+/// A container can be one of those that see each other's processes, as those of a pod that shares them.
+fn processes_of_another(machine: &Machine) -> Result<()> {
+    let first = machine.container("first", &Program::Wait)?.start("ready")?;
+    let shared = format!("pid:/proc/{}/ns/pid", machine.pid_of("first")?);
+    let image = machine.image(&[Program::Hello])?;
+    let second = machine.container_of("second", &image, &Program::Hello).with(&["--with-ns", &shared]);
+    second.run()?.expect(0)?.says("hello").map(drop)?;
+    machine.ctr(&["task", "kill", "--signal", "SIGKILL", "first"])?.success()?;
+    first.finish()?.expect(137).map(drop)
 }
