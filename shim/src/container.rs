@@ -42,7 +42,9 @@ impl OnDisk {
     }
 
     fn load(&self) -> Result<Kept> {
-        Kept::load(self.directory()).map_err(|error| with_causes("cannot read what is kept of the container", &error))
+        // Whether its process lives is looked up in two steps. One that ends between them is gone the second time.
+        let kept = Kept::load(self.directory()).or_else(|_| Kept::load(self.directory()));
+        kept.map_err(|error| with_causes("cannot read what is kept of the container", &error))
     }
 
     /// Lets the first process go on.
