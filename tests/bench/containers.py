@@ -163,14 +163,23 @@ def crowd(ctr, runtime):
 
 
 def dirty(scratch):
-    """MiB that all processes of shims and containers of ours keep dirty."""
-    total = 0
+    """MiB that all shims of ours keep dirty, and all processes below them. What a guest's process is called is the guest's own."""
+    parents, shims = {}, set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = (process / "cmdline").read_bytes()
-            if str(scratch).encode() in line and b"containerd-shim" in line.split(b"\0")[0] or line.startswith(b"/busybox\0sleep\x00600"):
-                rollup = (process / "smaps_rollup").read_text()
-                total += sum(int(row.split()[1]) for row in rollup.splitlines() if row.startswith("Pss_Dirty"))
+            parents[process.name] = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if str(scratch).encode() in line and b"containerd-shim" in line.split(b"\0")[0]:
+                shims.add(process.name)
+
+    def is_ours(pid):
+        return pid in shims or pid in parents and is_ours(parents[pid])
+
+    total = 0
+    for pid in filter(is_ours, parents):
+        with contextlib.suppress(OSError):
+            rollup = Path("/proc", pid, "smaps_rollup").read_text()
+            total += sum(int(row.split()[1]) for row in rollup.splitlines() if row.startswith("Pss_Dirty"))
     return total / 1024
 
 
