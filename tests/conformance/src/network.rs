@@ -107,7 +107,7 @@ impl Scene {
         let mut ports = wanted.ports.iter().map(|name| Port::reserve(name)).collect::<Result<Vec<_>>>()?;
         let mut peers = Vec::new();
         for peer in wanted.peers {
-            let standing = Standing::set(peer, root)?;
+            let standing = apart(&ports, peer, root)?;
             ports.extend(standing.port().map(|number| Port::of(&peer.name, number)));
             peers.push(standing);
         }
@@ -172,6 +172,20 @@ impl Scene {
         }
         seen
     }
+}
+
+/// Sets a peer up on a port whose number nobody else of the case has, of whatever protocol or family: what a guest printed must tell them apart.
+fn apart(ports: &[Port], peer: &Peer, root: &Path) -> Result<Standing> {
+    // Those in the way stay there, or they would be chosen again.
+    let mut in_the_way = Vec::new();
+    for _ in 0..100 {
+        let standing = Standing::set(peer, root)?;
+        if !ports.iter().any(|port| Some(port.number) == standing.port()) {
+            return Ok(standing);
+        }
+        in_the_way.push(standing);
+    }
+    Err(format!("there is no port for {} that no other has", peer.name))
 }
 
 fn placed(ports: &[Port], text: &str) -> String {
