@@ -29,7 +29,7 @@ use wasmrt_model::{Limit, LimitKind, Limits};
 use crate::Listener;
 use crate::resources::Counters;
 use crate::volume::Volume;
-use ahead::{Ahead, Room};
+use ahead::Ahead;
 pub(crate) use options::Options;
 use transfer::Receive;
 
@@ -140,7 +140,8 @@ pub(crate) struct Sockets {
     backlog: Limit<Count>,
     received: Volume,
     sent: Volume,
-    room: Room,
+    /// Where bytes are received before it is known how many there are.
+    room: Vec<u8>,
 }
 
 /// What a call needs besides its socket.
@@ -165,7 +166,7 @@ impl Sockets {
             backlog: limits.listen_backlog,
             received: Volume::new(limits.received_bytes, LimitKind::ReceivedBytes),
             sent: Volume::new(limits.sent_bytes, LimitKind::SentBytes),
-            room: Room::default(),
+            room: Vec::new(),
         };
         let keys = published.iter().filter_map(|listener| sockets.publish(listener)).collect();
         sockets.published = published;

@@ -96,9 +96,9 @@ impl Contained {
             return Err(Error::new(ErrorKind::Unsupported, what).with_hint("take isolation process"));
         }
         let compile_time = ready.compile_time;
+        ready.code.let_others_read()?;
         let mut job = GuestJob::new(ready)?;
         job.host_root = HostRoot::Allow;
-        job.let_others_read()?;
         let limits = job.plan.limits();
         let terms = Terms {
             engine: job.plan.engine(),

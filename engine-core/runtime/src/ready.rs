@@ -13,7 +13,8 @@ use crate::registry::Registry;
 use crate::run::job::kernel_devices;
 use keys::{artifact_key, component_key};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmrt_guard::{GuardOptions, Meters, OwnMemory, Refusal};
@@ -69,6 +70,19 @@ pub(crate) enum ReadyCode {
     Wasm(Vec<u8>),
     /// Checked native code.
     Artifact(File),
+}
+
+impl ReadyCode {
+    /// Lets another user than this one read native code, by a descriptor: engines open that again by its name under /proc. In the cache's directory,
+    /// which is its owner's alone, nobody finds it by its own name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn let_others_read(&self) -> Result<()> {
+        let Self::Artifact(file) = self else { return Ok(()) };
+        file.set_permissions(Permissions::from_mode(0o644))
+            .map_err(|source| Error::io("cannot pass native code on to another user", source))
+    }
 }
 
 /// What is kept beside an artifact, so that a warm start need not read the module again.

@@ -6,25 +6,9 @@
 use super::{Sockets, State};
 use rustix::io::Errno as Os;
 use rustix::net::RecvFlags;
-use std::fmt;
 
 /// The most that is taken of one connection. A guest may have many.
 const BYTES: usize = 4096;
-
-/// Where bytes are received before it is known how many there are.
-pub(super) struct Room(Box<[u8; BYTES]>);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Box::new([0; BYTES]))
-    }
-}
-
-impl fmt::Debug for Room {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Room")
-    }
-}
 
 /// What is kept of one connection.
 #[derive(Debug, Default)]
@@ -78,17 +62,21 @@ impl Sockets {
         let Self { open, room, .. } = self;
         let Some(socket) = open.get_mut(&key) else { return 1 };
         let length = match &socket.state {
-            State::Connected(fd) => match rustix::net::recv(fd, &mut room.0[..], RecvFlags::DONTWAIT) {
-                Ok((count, _)) => {
-                    socket.ahead.bytes.extend_from_slice(&room.0[..count]);
-                    count
+            State::Connected(fd) => {
+                // A guest without connections has no room for them.
+                room.resize(BYTES, 0);
+                match rustix::net::recv(fd, &mut room[..], RecvFlags::DONTWAIT) {
+                    Ok((count, _)) => {
+                        socket.ahead.bytes.extend_from_slice(&room[..count]);
+                        count
+                    }
+                    Err(Os::AGAIN | Os::INTR) => 0,
+                    Err(failure) => {
+                        socket.ahead.fail(failure);
+                        0
+                    }
                 }
-                Err(Os::AGAIN | Os::INTR) => 0,
-                Err(failure) => {
-                    socket.ahead.fail(failure);
-                    0
-                }
-            },
+            }
             State::Datagrams { fd, .. } => {
                 let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
                 rustix::net::recv(fd, &mut [0; 1][..], flags).map_or(0, |(_, length)| length)

@@ -8,11 +8,10 @@ use crate::worker::report::Report;
 use crate::worker::{self, WorkerSetup, above_standard_streams};
 use crate::{ServeEvent, Served};
 use std::cell::RefCell;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use wasmrt_host::HostRoot;
 use wasmrt_model::component::{AccessLog, ServeLimits};
 use wasmrt_model::{Error, ErrorKind, ExitStatus, Result};
@@ -50,11 +49,10 @@ impl ServerJob {
     /// # Errors
     /// When its native code cannot be passed on.
     pub(super) fn new(mut ready: Ready, server: ContainedServer) -> Result<Self> {
+        ready.code.let_others_read()?;
         if let ReadyCode::Artifact(file) = &mut ready.code {
-            let failed = |source| Error::io("cannot pass native code on to a container", source);
-            // As with guests: whoever the container's user is opens it again.
-            file.set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
-            *file = File::from(above_standard_streams(file.as_fd()).map_err(failed)?);
+            let copy = above_standard_streams(file.as_fd());
+            *file = File::from(copy.map_err(|source| Error::io("cannot pass native code on to a container", source))?);
         }
         Ok(Self { ready: RefCell::new(Some(ready)), server })
     }

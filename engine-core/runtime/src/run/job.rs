@@ -10,9 +10,8 @@ use crate::worker::confine;
 use crate::worker::guest::{self, Call, GuestWork};
 use crate::worker::report::Report;
 use crate::worker::{GUEST_STACK_BYTES, WorkerSetup, above_standard_streams};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wasmrt_guard::Meters;
@@ -83,17 +82,6 @@ impl GuestJob {
             cpu_time: self.plan.limits().cpu_time.bound().map(|span| span.0),
             ..WorkerSetup::default()
         }
-    }
-
-    /// Lets another user than this one read its native code, by a descriptor: engines open that again by its name under /proc. In the cache's directory,
-    /// which is its owner's alone, nobody finds it by its own name.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(crate) fn let_others_read(&self) -> Result<()> {
-        let OwnedCode::Artifact(file) = &self.code else { return Ok(()) };
-        file.set_permissions(Permissions::from_mode(0o644))
-            .map_err(|source| Error::io("cannot pass native code on to another user", source))
     }
 
     /// What its process has to keep open.
