@@ -74,20 +74,24 @@ impl WasmEdgeEngine {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let loaded = Loaded::new(Library::load_file(&self.path)?)?;
-        let (path, version) = (loaded.library.path(), loaded.library.version());
-        if (path, version) != (self.path.as_path(), self.version.as_str()) {
-            return Err(Error::new(ErrorKind::EngineUnavailable, "WasmEdge is not what it was known as")
-                .with_operation("load engine")
-                .with_context("known", format!("{} {}", self.path.display(), self.version))
-                .with_context("found", format!("{} {version}", path.display())));
-        }
+        let loaded = Loaded::new(self.as_known(Library::load_file(&self.path)?)?)?;
         Ok(self.loaded.get_or_init(|| loaded))
     }
 
-    fn compile_settings(&self, options: CompileOptions) -> Result<Settings> {
+    /// What was loaded, if it is what was known before.
+    fn as_known(&self, library: &'static Library) -> Result<&'static Library> {
+        if (library.path(), library.version()) == (self.path.as_path(), self.version.as_str()) {
+            return Ok(library);
+        }
+        Err(Error::new(ErrorKind::EngineUnavailable, "WasmEdge is not what it was known as")
+            .with_operation("load engine")
+            .with_context("known", format!("{} {}", self.path.display(), self.version))
+            .with_context("found", format!("{} {}", library.path().display(), library.version())))
+    }
+
+    fn compile_settings(library: &'static Library, options: CompileOptions) -> Result<Settings> {
         let optimize = config::optimization(options)?;
-        Settings::new(self.loaded()?.library, &config::proposals(config::COMPILED), true)
+        Settings::new(library, &config::proposals(config::COMPILED), true)
             .map(|settings| settings.with_compiler(CompilerSettings { optimize, output: Output::Native }))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "WasmEdge does not take the settings for its compiler"))
     }
@@ -145,8 +149,8 @@ impl WasmEngine for WasmEdgeEngine {
                 .with_context("engine", format!("wasmedge {}", self.version))
                 .with_context("output", output.display())
         };
-        let library = self.loaded()?.library;
-        let settings = self.compile_settings(options)?;
+        let library = self.as_known(Library::load_compiler(&self.path)?)?;
+        let settings = Self::compile_settings(library, options)?;
         let path = CString::new(output.as_os_str().as_bytes()).map_err(|_| failed("the path contains a NUL byte"))?;
         // The linker inside WasmEdge complains to stderr and gives no reason, so the likely ones are found out first.
         File::create_new(output)

@@ -13,6 +13,7 @@ mod known;
 #[doc(hidden)]
 pub mod linking;
 mod module;
+mod stand_in;
 mod sys;
 mod trap;
 

@@ -14,6 +14,7 @@ mod library;
 #[cfg(feature = "spec-tests")]
 pub(crate) mod linking;
 mod native;
+mod parts;
 
 use std::ptr::NonNull;
 

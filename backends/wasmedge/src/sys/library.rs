@@ -4,6 +4,7 @@
 //! never asked for: no function that looks at `WASMEDGE_PLUGIN_PATH` is called.
 
 use super::abi::{Functions, ValType};
+use super::parts;
 use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -28,6 +29,8 @@ pub(crate) struct Library {
     pub(super) types: Types,
     version: String,
     path: PathBuf,
+    /// Whether it can compile.
+    compiles: bool,
 }
 
 /// The types of the values that cross, as the library writes them.
@@ -86,10 +89,28 @@ impl Candidate {
             Self::File(path) => path.as_os_str(),
         }
     }
+
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Loader(_) => Ok(()),
+            Self::File(path) => check_file(path),
+        }
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> String {
+        match self {
+            // The loader names what it looked for.
+            Self::Loader(_) => error.to_string(),
+            Self::File(path) => format!("{}: {error}", path.display()),
+        }
+    }
 }
 
-/// The library of this process: two copies of WasmEdge and LLVM in one process help nobody.
+/// The library of this process.
 static LOADED: Mutex<Option<&'static Library>> = Mutex::new(None);
+
+/// The one that compiles, where the first one cannot.
+static COMPILER: Mutex<Option<&'static Library>> = Mutex::new(None);
 
 impl Library {
     /// The library of this process; the first call finds and loads it.
@@ -97,58 +118,81 @@ impl Library {
     /// # Errors
     /// `EngineUnavailable`, saying where it was looked for and what was found there.
     pub(crate) fn load() -> Result<&'static Self> {
-        Self::once(|| Self::find(&Search::from_environment()))
+        Self::once(&LOADED, || Self::find(&Search::from_environment()))
     }
 
-    /// The library of this process; the first call loads this file.
+    /// The library of this process; the first call loads this file, if that can be without the compiler.
     ///
     /// # Errors
     /// `EngineUnavailable`, saying what is in its place.
     pub(crate) fn load_file(path: &Path) -> Result<&'static Self> {
-        Self::once(|| {
-            let opened = Self::open(&Candidate::File(path.to_owned())).map_err(|reason| unavailable(&[reason]))?;
-            Ok(Box::leak(Box::new(opened)))
+        Self::once(&LOADED, || {
+            let candidate = Candidate::File(path.to_owned());
+            let opened = Self::open_without_compiler(&candidate).or_else(|_| Self::open(&candidate));
+            opened.map_err(|reason| unavailable(&[reason]))
         })
     }
 
-    fn once(load: impl FnOnce() -> Result<&'static Self>) -> Result<&'static Self> {
-        let mut loaded = LOADED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// The library of this process if it compiles, otherwise a second one beside it from this file. If there is none yet, this file is it.
+    ///
+    /// # Errors
+    /// `EngineUnavailable`, saying what is in its place.
+    pub(crate) fn load_compiler(path: &Path) -> Result<&'static Self> {
+        let candidate = Candidate::File(path.to_owned());
+        let first = Self::once(&LOADED, || Self::open(&candidate).map_err(|reason| unavailable(&[reason])))?;
+        if first.compiles {
+            return Ok(first);
+        }
+        Self::once(&COMPILER, || Self::open_beside(&candidate).map_err(|reason| unavailable(&[reason])))
+    }
+
+    fn once(place: &Mutex<Option<&'static Self>>, load: impl FnOnce() -> Result<Self>) -> Result<&'static Self> {
+        let mut loaded = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(library) = *loaded {
             return Ok(library);
         }
-        let library = load()?;
+        // What is loaded stays loaded: unloading LLVM is not safe.
+        let library: &'static Self = Box::leak(Box::new(load()?));
         *loaded = Some(library);
         Ok(library)
     }
 
-    /// Tries one place after the other. What is loaded stays loaded: unloading LLVM is not safe.
-    pub(crate) fn find(search: &Search) -> Result<&'static Self> {
+    /// Tries one place after the other.
+    pub(crate) fn find(search: &Search) -> Result<Self> {
         let mut tried = Vec::new();
         for candidate in search.candidates() {
             match Self::open(&candidate) {
-                Ok(library) => return Ok(Box::leak(Box::new(library))),
+                Ok(library) => return Ok(library),
                 Err(reason) => tried.push(reason),
             }
         }
         Err(unavailable(&tried))
     }
 
-    /// Loads one candidate. The error says what stands in its place.
+    /// Loads one candidate, with all that it needs. The error says what stands in its place.
     fn open(candidate: &Candidate) -> Result<Self, String> {
-        let name = candidate.name().display();
-        if let Candidate::File(path) = candidate {
-            check_file(path)?;
-        }
-        // Not all of LLVM has to be bound: running a guest calls nothing of it.
+        candidate.check()?;
         // SAFETY: loading runs the initialisers of the library that the system, or the person who runs this, has named.
-        let library = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_LAZY) }.map_err(
-            |error| match candidate {
-                Candidate::Loader(_) => error.to_string(),
-                Candidate::File(path) => format!("{}: {error}", path.display()),
-            },
-        )?;
-        let library = libloading::Library::from(library);
+        let handle = unsafe { libloading::os::unix::Library::open(Some(candidate.name()), libc::RTLD_LAZY) };
+        Self::of(candidate, handle.map_err(|error| candidate.failed(&error))?, true)
+    }
 
+    /// Loads one candidate without the compiler, where it needs that as a library of its own.
+    fn open_without_compiler(candidate: &Candidate) -> Result<Self, String> {
+        candidate.check()?;
+        Self::of(candidate, parts::open_without_compiler(candidate.name().as_ref())?, false)
+    }
+
+    /// Loads one candidate with all that it needs, apart from what is loaded already.
+    fn open_beside(candidate: &Candidate) -> Result<Self, String> {
+        candidate.check()?;
+        let handle = parts::open_beside(candidate.name().as_ref()).map_err(|error| candidate.failed(&error))?;
+        Self::of(candidate, handle, true)
+    }
+
+    fn of(candidate: &Candidate, handle: libloading::os::unix::Library, compiles: bool) -> Result<Self, String> {
+        let name = candidate.name().display();
+        let library = libloading::Library::from(handle);
         let number = |symbol: &'static str| {
             // SAFETY: every version of the header declares these functions as taking nothing and returning a u32.
             unsafe { library.get::<unsafe extern "C" fn() -> u32>(symbol) }
@@ -176,7 +220,13 @@ impl Library {
 
         // SAFETY: the function takes nothing. It keeps WasmEdge from writing to the guest's streams.
         unsafe { (functions.log_off)() };
-        Ok(Self { functions, types: Types::of(&functions), version: format!("{major}.{minor}.{patch}"), path })
+        Ok(Self {
+            functions,
+            types: Types::of(&functions),
+            version: format!("{major}.{minor}.{patch}"),
+            path,
+            compiles,
+        })
     }
 
     /// Its version: `0.14.1`.

@@ -1,11 +1,17 @@
 //! Finding the library: where, which version, and what it must not do.
 
 use super::{TIERS, engine, failure_of, no_host, prepare, run_alone, start, wasm};
-use crate::sys::{Library, Search, check_version};
+use crate::WasmEdgeEngine;
+use crate::sys::{CompilerSettings, Library, Output, Search, Settings, check_version, compile};
+use std::ffi::CString;
+use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Command;
 use wasmrt_model::backend::{Code, WasmEngine};
-use wasmrt_model::{EngineName, ErrorKind, Tier};
+use wasmrt_model::{EngineName, ErrorKind, Tier, Value};
 
 #[test]
 fn capabilities_say_what_was_found() {
@@ -92,6 +98,83 @@ fn loading_starts_no_thread_and_no_plug_in() {
 fn a_guest_without_its_memory_does_not_start() {
     let Some(_) = engine() else { return };
     run_alone("tests::library::child_gets_no_address_space", "ulimit -v 4000000 || exit");
+}
+
+#[test]
+fn guests_run_without_the_compiler() {
+    let Some(engine) = engine() else { return };
+    let before = format!("export {TOLD}='{}'", engine.told().unwrap());
+    run_alone("tests::library::child_runs_without_the_compiler", &before);
+}
+
+#[test]
+fn a_compiler_that_is_not_there_is_not_called() {
+    let Some(engine) = engine() else { return };
+    let test = "tests::library::child_calls_the_absent_compiler";
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--include-ignored", "--exact", "--nocapture", test])
+        .env(TOLD, engine.told().unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    if said.contains(PART_OF_IT) {
+        return;
+    }
+    assert_eq!(child.status.signal(), Some(libc::SIGABRT), "{said}");
+    assert!(said.contains(CALLING), "{said}");
+}
+
+/// What a child knows the engine by.
+const TOLD: &str = "WASMRT_TEST_TOLD";
+const PART_OF_IT: &str = "the compiler is a part of the library";
+const CALLING: &str = "calling";
+
+/// An engine that an earlier process has told of, and of which nothing is loaded. None when there is nothing to do without.
+fn recalled() -> Option<WasmEdgeEngine> {
+    let engine = WasmEdgeEngine::recall(&std::env::var(TOLD).unwrap()).unwrap();
+    let library = File::open(engine.capabilities().path.as_ref().unwrap()).unwrap();
+    let wanted = crate::stand_in::wanted(&library).unwrap();
+    if wanted.is_empty() {
+        println!("{PART_OF_IT}");
+        return None;
+    }
+    Some(engine)
+}
+
+fn is_mapped(name: &str) -> bool {
+    std::fs::read_to_string("/proc/self/maps").unwrap().contains(name)
+}
+
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn child_runs_without_the_compiler() {
+    let Some(engine) = recalled() else { return };
+    engine.warm().unwrap();
+    let text = r#"(module (func (export "run") (result i32) (i32.const 42)))"#;
+    let runs = |tier| {
+        let mut instance = start(&engine, text, tier, no_host()).unwrap();
+        assert_eq!(instance.call("run", &[]).unwrap(), [Value::I32(42)]);
+    };
+    runs(Tier::Interpreter);
+    assert!(is_mapped("libwasmedge") && !is_mapped("libLLVM"));
+    // This compiles, and runs what was compiled where there is still no compiler.
+    runs(Tier::Optimized);
+    runs(Tier::Baseline);
+    assert!(is_mapped("libLLVM"));
+    engine.compile(b"nothing", super::options(Tier::Baseline), Path::new("/nonexistent/artifact")).unwrap_err();
+}
+
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn child_calls_the_absent_compiler() {
+    let Some(engine) = recalled() else { return };
+    let library = Library::load_file(engine.capabilities().path.as_ref().unwrap()).unwrap();
+    let settings = Settings::new(library, &[], true).unwrap();
+    let settings = settings.with_compiler(CompilerSettings { optimize: 0, output: Output::Native });
+    let directory = tempfile::tempdir().unwrap();
+    let output = CString::new(directory.path().join("code").into_os_string().into_vec()).unwrap();
+    println!("{CALLING}");
+    let _ = compile(&settings, &wasm("(module (func))"), &output);
 }
 
 #[test]
