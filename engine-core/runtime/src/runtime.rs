@@ -224,6 +224,22 @@ impl Runtime {
         Ok(ready)
     }
 
+    /// Loads an engine for guests, as earlier processes know it or else as it is found.
+    ///
+    /// # Errors
+    /// `EngineUnavailable`.
+    pub(crate) fn warm(&self, engine: EngineName) -> Result<()> {
+        let cache = self.cache().ok();
+        if let Some(cache) = &cache {
+            self.registry.learn(cache);
+        }
+        self.registry.get(engine)?.warm()?;
+        if let Some(cache) = &cache {
+            self.registry.tell(cache);
+        }
+        Ok(())
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

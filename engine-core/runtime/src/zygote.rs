@@ -160,7 +160,7 @@ impl Zygote {
         let runtime = Runtime::new(RuntimeConfig { cache: greeting.cache, ceiling: greeting.ceiling });
         for engine in greeting.warm {
             // What is not there is told to the run that asks for it.
-            let _ = runtime.registry().get(engine).and_then(|engine| engine.warm());
+            let _ = runtime.warm(engine);
         }
         Ok(Some(Self {
             control,
@@ -293,7 +293,7 @@ impl Zygote {
         let Ok(Some(note)) = packet::receive(self.notes.0.as_fd()) else { return };
         let Ok(learned) = wire::parse::<Learned>(&note.head) else { return };
         // Whatever fails here only makes the next run slower, which then says what is wrong.
-        let engine = self.runtime.registry().get(learned.engine).and_then(|engine| engine.warm());
+        let engine = self.runtime.warm(learned.engine);
         let Some(code) = learned.code.filter(|_| engine.is_ok()) else { return };
         let hit = self.runtime.cache().ok().and_then(|cache| cache.find(&code.key));
         if let Some(hit) = hit
