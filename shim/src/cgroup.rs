@@ -7,7 +7,9 @@ use libcgroups::common::{
 };
 use libcontainer::utils::get_cgroup_path;
 use oci_spec::runtime::{LinuxResources, Spec};
+use std::fmt::{self, Debug};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use wasmrt_model::{Error, ErrorKind, Result};
 
@@ -15,20 +17,41 @@ use wasmrt_model::{Error, ErrorKind, Result};
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where a container's control group is, and who keeps it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Cgroup {
     path: PathBuf,
     systemd: bool,
     container: String,
+    /// Finding the places of a group takes longer than everything that is done there.
+    found: Arc<OnceLock<AnyCgroupManager>>,
+}
+
+impl Debug for Cgroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cgroup").field(&self.path).finish()
+    }
 }
 
 impl Cgroup {
     pub(crate) fn of(spec: &Spec, container: &str, systemd: bool) -> Self {
         let named = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().clone());
-        Self { path: get_cgroup_path(&named, container), systemd, container: container.to_owned() }
+        let path = get_cgroup_path(&named, container);
+        Self { path, systemd, container: container.to_owned(), found: Arc::default() }
     }
 
-    pub(crate) fn manager(&self) -> Result<AnyCgroupManager> {
+    pub(crate) fn manage<T>(&self, act: impl FnOnce(&AnyCgroupManager) -> Result<T>) -> Result<T> {
+        if let Some(found) = self.found.get() {
+            return act(found);
+        }
+        let manager = self.manager()?;
+        if matches!(manager, AnyCgroupManager::Systemd(_)) {
+            // It speaks over a connection that others must not use at the same time.
+            return act(&manager);
+        }
+        act(self.found.get_or_init(|| manager))
+    }
+
+    fn manager(&self) -> Result<AnyCgroupManager> {
         let config = CgroupConfig {
             cgroup_path: self.path.clone(),
             systemd_cgroup: self.systemd,
@@ -39,31 +62,44 @@ impl Cgroup {
 
     /// All processes in it, whoever made them.
     pub(crate) fn processes(&self) -> Result<Vec<i32>> {
-        listed(&self.manager()?)
+        self.manage(listed)
     }
 
     /// Lets its processes go on.
     pub(crate) fn thaw(&self) -> Result<()> {
-        let thawed = self.manager()?.freeze(FreezerState::Thawed);
-        thawed.map_err(|error| with_causes("cannot let the container's processes go on", &error))
+        self.manage(|manager| {
+            let thawed = manager.freeze(FreezerState::Thawed);
+            thawed.map_err(|error| with_causes("cannot let the container's processes go on", &error))
+        })
     }
 
     /// Ends all processes in it, which must not be frozen, and removes it. One that is not there is no error.
     pub(crate) fn remove(&self) -> Result<()> {
-        let until = Instant::now() + ENDED_WITHIN;
-        let manager = self.manager()?;
-        loop {
-            // Without the group there are no processes in it.
-            let left = listed(&manager).unwrap_or_default();
-            if left.is_empty() || Instant::now() > until {
-                break;
+        self.manage(|manager| {
+            let until = Instant::now() + ENDED_WITHIN;
+            loop {
+                // Without the group there are no processes in it.
+                let left = listed(manager).unwrap_or_default();
+                for pid in &left {
+                    crate::signal::send_unnamed(*pid, libc::SIGKILL);
+                }
+                let late = Instant::now() > until;
+                if left.is_empty() || late {
+                    let removed = manager.remove();
+                    // Another one may have come into it in between.
+                    if removed.is_ok() || late {
+                        return removed
+                            .map_err(|error| with_causes("cannot remove the container's control group", &error));
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(1));
             }
-            for pid in left {
-                crate::signal::send_unnamed(pid, libc::SIGKILL);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        manager.remove().map_err(|error| with_causes("cannot remove the container's control group", &error))
+        })
+    }
+
+    /// Whether it is there.
+    pub(crate) fn exists(&self) -> bool {
+        self.processes().is_ok()
     }
 
     /// Changes limits while the container runs. What is not named stays.
@@ -77,8 +113,10 @@ impl Cgroup {
             oom_score_adj: None,
             freezer_state: None,
         };
-        let applied = self.manager()?.apply(&options);
-        applied.map_err(|error| with_causes("cannot change the container's limits", &error))
+        self.manage(|manager| {
+            let applied = manager.apply(&options);
+            applied.map_err(|error| with_causes("cannot change the container's limits", &error))
+        })
     }
 }
 

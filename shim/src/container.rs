@@ -7,14 +7,21 @@ use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
 use oci_spec::runtime::Spec;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wasmrt_model::{Error, Result};
+
+/// What a shim has started goes on for a moment when it is killed, and may make again what was removed.
+const LAST_WORK: Duration = Duration::from_millis(20);
+
+/// How long that is put up with.
+const MADE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The first process of a container has no name of its own.
 pub(crate) const INIT: &str = "";
@@ -80,29 +87,65 @@ impl OnDisk {
     /// Ends what is left of it, and removes everything: processes, control group, state, mounts. It may be half made, or half removed.
     ///
     /// # Errors
-    /// What could not be removed; everything else is, also then.
-    pub(crate) fn remove(&self) -> Result<()> {
-        let spec = Spec::load(self.bundle.join("config.json")).ok();
-        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id, is_systemd_path(&spec)));
-        if let Some(cgroup) = &cgroup {
+    /// What could not be removed. What is kept of it stays then, everything else does not.
+    pub(crate) fn remove(&self, cgroup: Option<&Cgroup>) -> Result<()> {
+        let _turn = self.turn_at_removing();
+        self.remove_all(cgroup)
+    }
+
+    /// Removes as the only one: containerd may ask twice at once, and what one has removed is missing to the other. Nobody else is there where the
+    /// bundle is not.
+    fn turn_at_removing(&self) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let bundle = rustix::fs::open(&self.bundle, flags, Mode::empty()).ok()?;
+        rustix::fs::flock(&bundle, FlockOperation::LockExclusive).ok()?;
+        Some(bundle)
+    }
+
+    fn remove_all(&self, cgroup: Option<&Cgroup>) -> Result<()> {
+        let mut removed = Ok(());
+        if let Some(cgroup) = cgroup {
             // One that is paused would be waited for, and what is not there is not paused.
             let _ = cgroup.thaw();
+            removed = cgroup.remove();
         }
         let kept = self.directory().exists().then(|| self.load());
-        let mut removed = match kept {
-            Some(Ok(mut kept)) => kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error)),
-            // What cannot be read was not written to its end.
-            Some(Err(_)) | None => Ok(()),
-        };
-        if let Some(cgroup) = &cgroup {
-            removed = removed.and(cgroup.remove());
+        // What cannot be read was not written to its end.
+        if let Some(Ok(mut kept)) = kept {
+            let deleted = kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error));
+            removed = removed.and(deleted);
         }
-        if let Err(source) = std::fs::remove_dir_all(self.directory())
+        // It says that there may be something left.
+        if removed.is_ok()
+            && let Err(source) = std::fs::remove_dir_all(self.directory())
             && source.kind() != std::io::ErrorKind::NotFound
         {
-            removed = removed.and(Err(Error::io("cannot remove what was kept of the container", source)));
+            removed = Err(Error::io("cannot remove what was kept of the container", source));
         }
         unmount(&self.bundle.join(ROOTFS));
         removed
+    }
+
+    /// As [`remove`](Self::remove), for one whose shim may be dead. One that has removed it has removed all but mounts before what was kept.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn remove_rest(&self) -> Result<()> {
+        let _turn = self.turn_at_removing();
+        if !self.directory().exists() {
+            unmount(&self.bundle.join(ROOTFS));
+            return Ok(());
+        }
+        let spec = Spec::load(self.bundle.join("config.json")).ok();
+        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id, is_systemd_path(&spec)));
+        let until = Instant::now() + MADE_WITHIN;
+        loop {
+            let removed = self.remove_all(cgroup.as_ref());
+            std::thread::sleep(LAST_WORK);
+            let back = self.directory().exists() || cgroup.as_ref().is_some_and(Cgroup::exists);
+            if !back || Instant::now() > until {
+                return removed;
+            }
+        }
     }
 }

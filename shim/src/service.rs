@@ -20,9 +20,10 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::{Embedder, EmbedderConfig};
 
@@ -40,6 +41,9 @@ const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is made before there are threads.
 static SETUP: OnceLock<Setup> = OnceLock::new();
+
+/// Who serves, once somebody does.
+static SERVING: OnceLock<(Handle, TaskService)> = OnceLock::new();
 
 /// Does what containerd wants.
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
@@ -59,10 +63,14 @@ fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
     let flags = containerd_shim::parse(arguments.get(1..).unwrap_or_default())
         .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     if flags.action == "start" {
-        let address = start(&name, &flags)?;
-        return std::io::stdout()
-            .write_all(address.as_bytes())
-            .map_err(|source| Error::io("cannot tell the shim's address", source));
+        let started = start(&name, &flags)?;
+        return match tell(&started.address) {
+            Ok(()) => started.confirm(),
+            Err(error) => {
+                started.undo();
+                Err(error)
+            }
+        };
     }
     if flags.action == "delete" {
         return reactor()?.block_on(delete(&flags));
@@ -75,9 +83,29 @@ fn try_run(arguments: &[OsString], name: OsString) -> Result<()> {
         return Err(Error::new(ErrorKind::Internal, "this program was set up twice"));
     }
     let runtime = reactor()?;
+    std::thread::spawn(end_if_unknown);
     let config = ShimConfig { no_reaper: true, ..ShimConfig::default() };
     runtime.block_on(containerd_shim::run::<Service>("io.containerd.wasmrt.v1", Some(config)));
     Ok(())
+}
+
+/// Waits until whoever started this shim has told its address to containerd. When that does not come any more the shim ends, unless somebody else
+/// knows of it. It may not serve yet, and never will: its log, a named pipe that nobody reads, does not open.
+fn end_if_unknown() {
+    if std::io::stdin().read_exact(&mut [0]).is_ok() {
+        return;
+    }
+    if let Some((reactor, service)) = SERVING.get() {
+        reactor.spawn(service.clone().end_unless_used());
+    } else {
+        SETUP.get().map(remove_socket);
+        std::process::exit(1);
+    }
+}
+
+fn remove_socket(setup: &Setup) {
+    // It may not be there yet, or any more.
+    let _ = std::fs::remove_file(setup.socket.strip_prefix("unix://").unwrap_or(&setup.socket));
 }
 
 fn reactor() -> Result<tokio::runtime::Runtime> {
@@ -128,15 +156,15 @@ impl Shim for Service {
     async fn wait(&mut self) {
         self.exit.wait().await;
         // The bundle of the first container, where the crate looks for the socket's name, may be gone.
-        if let Some(setup) = SETUP.get() {
-            let socket = setup.socket.strip_prefix("unix://").unwrap_or(&setup.socket);
-            let _ = std::fs::remove_file(socket);
-        }
+        SETUP.get().map(remove_socket);
     }
 
     async fn create_task_service(&self, publisher: RemotePublisher) -> TaskService {
         let setup = SETUP.get().cloned().unwrap_or_default();
-        TaskService::new(setup, publisher, Arc::clone(&self.exit))
+        let service = TaskService::new(setup, publisher, Arc::clone(&self.exit));
+        // There is one for a process.
+        let _ = SERVING.set((Handle::current(), service.clone()));
+        service
     }
 }
 
@@ -146,7 +174,7 @@ async fn delete(flags: &Flags) -> Result<()> {
     let on_disk = OnDisk { bundle, id: flags.id.clone() };
     let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
     end_shim(&on_disk).await;
-    on_disk.remove()?;
+    on_disk.remove_rest()?;
     let mut response = DeleteResponse::new();
     response.set_exit_status(exit.status);
     response.set_exited_at(exit.timestamp());
@@ -174,8 +202,41 @@ async fn end_shim(on_disk: &OnDisk) {
     }
 }
 
+/// A pod's shim.
+struct Started {
+    address: String,
+    /// None when it was there already.
+    child: Option<Child>,
+}
+
+impl Started {
+    /// Lets the shim know that it is known. One that never hears of it ends by itself.
+    fn confirm(self) -> Result<()> {
+        let Some(mut stdin) = self.child.and_then(|child| child.stdin) else { return Ok(()) };
+        stdin.write_all(b"\n").map_err(|source| Error::io("the shim ended at once", source))
+    }
+
+    /// Ends a shim that nobody knows of.
+    fn undo(mut self) {
+        if let Some(child) = &mut self.child {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = std::fs::remove_file(self.address.strip_prefix("unix://").unwrap_or(&self.address));
+        }
+    }
+}
+
+fn tell(address: &str) -> Result<()> {
+    let mut stdout = std::io::stdout();
+    stdout
+        .write_all(address.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|source| Error::io("cannot tell the shim's address", source))
+}
+
 /// Finds the pod's shim, or starts it. Its address is what containerd wants to know.
-fn start(name: &OsStr, options: &Flags) -> Result<String> {
+fn start(name: &OsStr, options: &Flags) -> Result<Started> {
     let failed = |source| Error::io("cannot start the shim", source);
     let mut given = Vec::new();
     std::io::stdin().read_to_end(&mut given).map_err(failed)?;
@@ -190,11 +251,11 @@ fn start(name: &OsStr, options: &Flags) -> Result<String> {
     let address = containerd_shim::socket_address(&options.address, &options.namespace, &group);
     write_address(&bundle, &address)?;
     if answers(&address) {
-        return Ok(address);
+        return Ok(Started { address, child: None });
     }
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
-    command.arg0(name).current_dir(&bundle).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg0(name).current_dir(&bundle).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     command.args([
         "-namespace",
         &options.namespace,
@@ -217,16 +278,18 @@ fn start(name: &OsStr, options: &Flags) -> Result<String> {
     if let Some(mut output) = child.stdout.take() {
         output.read_to_end(&mut Vec::new()).map_err(failed)?;
     }
-    match (placed, child.try_wait().map_err(failed)?) {
-        (Ok(()), None) => Ok(address),
+    let ended = child.try_wait().map_err(failed)?;
+    let started = Started { address, child: Some(child) };
+    match (placed, ended) {
+        (Ok(()), None) => Ok(started),
         (Err(error), _) => {
-            // Both may be gone already.
-            let _ = child.kill();
-            let _ = child.wait();
+            started.undo();
             Err(error)
         }
         // Another one was quicker.
-        (Ok(()), Some(status)) if status.success() && answers(&address) => Ok(address),
+        (Ok(()), Some(status)) if status.success() && answers(&started.address) => {
+            Ok(Started { child: None, ..started })
+        }
         (Ok(()), Some(status)) => Err(Error::new(ErrorKind::Internal, format!("the shim ended at once: {status}"))
             .with_hint("containerd's log has what it said")),
     }

@@ -13,8 +13,9 @@ use wasmrt_model::Result;
 /// # Errors
 /// `Internal` when the control group cannot be read.
 pub(crate) fn of(cgroup: &Cgroup) -> Result<Any> {
-    let stats = cgroup.manager()?.stats();
-    let stats = stats.map_err(|error| with_causes("cannot read what the container uses", &error))?;
+    let stats = cgroup.manage(|manager| {
+        manager.stats().map_err(|error| with_causes("cannot read what the container uses", &error))
+    })?;
     let setup = get_cgroup_setup().map_err(|error| with_causes("cannot tell control groups apart", &error))?;
     match setup {
         CgroupSetup::Unified => packed(&unified(&stats), "io.containerd.cgroups.v2.Metrics"),

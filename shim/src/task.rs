@@ -137,6 +137,14 @@ impl TaskService {
         }
     }
 
+    /// Ends the shim if it has no container, and none is being made.
+    pub(crate) async fn end_unless_used(self) {
+        let _made = self.making.write().await;
+        if self.containers().is_empty() {
+            self.exit.signal();
+        }
+    }
+
     /// Tells of processes that the kernel ends for want of memory, while the container lives.
     fn watch_memory(&self, id: &str, watch: &Arc<OomWatch>) {
         let (id, events, watch) = (id.to_owned(), self.events.clone(), Arc::clone(watch));
@@ -269,7 +277,7 @@ impl Task for TaskService {
             Err(error) => {
                 let on_disk = OnDisk { bundle, id: request.id.clone() };
                 // What could not be made is what is told.
-                let _ = blocking(move || on_disk.remove()).await;
+                let _ = blocking(move || on_disk.remove(Some(&cgroup))).await;
                 drop(making);
                 self.reap_strangers().await;
                 return Err(status(&error));
@@ -318,9 +326,7 @@ impl Task for TaskService {
             Ok((process.pid(), told(exit)))
         })?;
         if request.exec_id.is_empty() {
-            let on_disk = self.on_disk(&request.id)?;
-            blocking(move || on_disk.remove()).await.map_err(|error| status(&error))?;
-            self.containers().remove(&request.id);
+            self.remove(&request.id).await?;
             self.events.publish(events::TaskDelete {
                 container_id: request.id.clone(),
                 pid,
@@ -471,9 +477,8 @@ impl Task for TaskService {
         if request.now {
             // Nobody but our own clean-up wants it so: this container is to go, however far it is.
             let _made = self.making.write().await;
-            if let Ok(on_disk) = self.on_disk(&request.id) {
-                blocking(move || on_disk.remove()).await.map_err(|error| status(&error))?;
-                self.containers().remove(&request.id);
+            if self.containers().contains_key(&request.id) {
+                self.remove(&request.id).await?;
             }
         }
         if self.containers().is_empty() {
@@ -566,6 +571,15 @@ impl TaskService {
         let (container_id, exec_id) = (id.to_owned(), exec.to_owned());
         self.events.publish(events::TaskExecStarted { container_id, exec_id, pid, ..Default::default() });
         Ok(pid)
+    }
+
+    /// Removes a container, whatever it does.
+    async fn remove(&self, id: &str) -> TtrpcResult<()> {
+        let on_disk = self.on_disk(id)?;
+        let cgroup = self.with(id, |container| Ok(container.cgroup.clone()))?;
+        blocking(move || on_disk.remove(Some(&cgroup))).await.map_err(|error| status(&error))?;
+        self.containers().remove(id);
+        Ok(())
     }
 
     /// Every process of the container that is not one of those that were asked for by name.

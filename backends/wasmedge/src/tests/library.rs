@@ -5,6 +5,7 @@ use crate::WasmEdgeEngine;
 use crate::sys::{CompilerSettings, Library, Output, Search, Settings, check_version, compile};
 use std::ffi::CString;
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -116,7 +117,7 @@ fn a_compiler_that_is_not_there_is_not_called() {
         .env(TOLD, engine.told().unwrap())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
+    let said = String::from_utf8_lossy(&child.stderr);
     if said.contains(PART_OF_IT) {
         return;
     }
@@ -135,7 +136,7 @@ fn recalled() -> Option<WasmEdgeEngine> {
     let library = File::open(engine.capabilities().path.as_ref().unwrap()).unwrap();
     let wanted = crate::stand_in::wanted(&library).unwrap();
     if wanted.is_empty() {
-        println!("{PART_OF_IT}");
+        writeln!(std::io::stderr(), "{PART_OF_IT}").unwrap();
         return None;
     }
     Some(engine)
@@ -173,7 +174,7 @@ fn child_calls_the_absent_compiler() {
     let settings = settings.with_compiler(CompilerSettings { optimize: 0, output: Output::Native });
     let directory = tempfile::tempdir().unwrap();
     let output = CString::new(directory.path().join("code").into_os_string().into_vec()).unwrap();
-    println!("{CALLING}");
+    writeln!(std::io::stderr(), "{CALLING}").unwrap();
     let _ = compile(&settings, &wasm("(module (func))"), &output);
 }
 
