@@ -11,9 +11,6 @@ use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::{Limits, Result, RunSpec};
 use wasmrt_runtime::{Runtime, ServeEvent, ServeOptions, Served};
 
-/// Requests that may wait for each that may run.
-const WAITING_FOR_EACH: u32 = 4;
-
 /// Serves until somebody asks it to stop.
 pub(crate) fn serve(args: ServeArgs) -> Result<u8> {
     let source = ModuleSource::new(&args.component);
@@ -58,7 +55,8 @@ fn limits_of(args: &ServeArgs) -> ServeLimits {
     let mut limits = ServeLimits::default();
     limits.request_timeout = duration(server.request_timeout);
     limits.concurrency = count(server.concurrency);
-    limits.queue = count(server.queue.unwrap_or(server.concurrency.saturating_mul(WAITING_FOR_EACH)));
+    let waiting = limits.concurrency.saturating_mul(ServeLimits::WAITING_FOR_EACH);
+    limits.queue = server.queue.map_or(waiting, count);
     limits.header_bytes = usize::try_from(server.max_header_bytes.0).unwrap_or(usize::MAX);
     limits.body_bytes = server.max_body_bytes.0;
     limits.drain_timeout = duration(server.drain_timeout);

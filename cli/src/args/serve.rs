@@ -7,7 +7,8 @@ use super::world::WorldArgs;
 use clap::{Args, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use wasmrt_model::component::AccessLog;
+use std::str::FromStr;
+use wasmrt_model::component::{AccessLog, ServeLimits};
 use wasmrt_model::units::{Bytes, Count, Span};
 use wasmrt_model::{Limit, Random};
 
@@ -48,10 +49,10 @@ pub(crate) struct ServerArgs {
     /// Requests that run at a time
     ///
     /// Each has an instance of its own, with all of --memory: as much as both together may be used.
-    #[arg(long, value_name = "COUNT", default_value = "128", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "COUNT", default_value = "128", value_parser = values::count(ServeLimits::CONCURRENCY))]
     pub(crate) concurrency: u32,
     /// Requests that may wait for their turn; further ones get 503 [default: four times --concurrency]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
+    #[arg(long, value_name = "COUNT", value_parser = values::count(ServeLimits::QUEUE))]
     pub(crate) queue: Option<u32>,
     /// The largest head of a request; larger ones get 431
     #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = values::header_bytes)]
@@ -66,7 +67,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub(crate) threads: Option<u16>,
     /// What is told of each request, on stderr: off, text or json
-    #[arg(long, value_name = "FORM", default_value = "text", value_parser = values::access_log, hide_possible_values = true)]
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = AccessLog::from_str, hide_possible_values = true)]
     pub(crate) access_log: AccessLog,
 }
 

@@ -1,10 +1,11 @@
 //! The forms of single values, where the model does not know them already.
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
 use clap_complete::Shell;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
-use wasmrt_model::component::AccessLog;
+use wasmrt_model::component::ServeLimits;
 use wasmrt_model::network::Published;
 use wasmrt_model::stdio::{Input, Output};
 use wasmrt_model::units::Bytes;
@@ -36,25 +37,20 @@ impl FromStr for Variable {
     }
 }
 
-/// What is told of each request.
-pub(crate) fn access_log(text: &str) -> Result<AccessLog> {
-    match text {
-        "off" => Ok(AccessLog::Off),
-        "text" => Ok(AccessLog::Text),
-        "json" => Ok(AccessLog::Json),
-        _ => Err(invalid(format!("'{text}' is not a form of the access log: off, text or json"))),
-    }
-}
-
-/// The size of a request's head. Below what every client sends it would refuse them all.
+/// The size of a request's head.
 pub(crate) fn header_bytes(text: &str) -> Result<Bytes> {
-    const LEAST: Bytes = Bytes(256);
-    const MOST: Bytes = Bytes(1 << 20);
+    let bounds = ServeLimits::HEADER_BYTES;
+    let (least, most) = (Bytes(u64::from(*bounds.start())), Bytes(u64::from(*bounds.end())));
     let bytes: Bytes = text.parse()?;
-    if (LEAST..=MOST).contains(&bytes) {
+    if (least..=most).contains(&bytes) {
         return Ok(bytes);
     }
-    Err(invalid(format!("the head of a request may have {LEAST} to {MOST}, not {bytes}")))
+    Err(invalid(format!("the head of a request may have {least} to {most}, not {bytes}")))
+}
+
+/// A number within these bounds.
+pub(crate) fn count(bounds: RangeInclusive<u32>) -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(i64::from(*bounds.start())..=i64::from(*bounds.end()))
 }
 
 /// Where a report goes.

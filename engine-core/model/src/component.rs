@@ -5,11 +5,13 @@
 
 use crate::backend::{CompileOptions, Ending};
 use crate::network::Listener;
-use crate::{ModuleInfo, Result, RunPlan};
+use crate::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,12 +186,23 @@ pub struct ServeLimits {
     pub drain_timeout: Duration,
 }
 
+impl ServeLimits {
+    /// What `concurrency` may be: as many as a machine could have a use for.
+    pub const CONCURRENCY: RangeInclusive<u32> = 1..=65_536;
+    /// What `queue` may be.
+    pub const QUEUE: RangeInclusive<u32> = 0..=1_048_576;
+    /// What `header_bytes` may be. Below what every client sends it would refuse them all.
+    pub const HEADER_BYTES: RangeInclusive<u32> = 256..=1 << 20;
+    /// Requests that may wait for each that may run, where nobody says how many.
+    pub const WAITING_FOR_EACH: usize = 4;
+}
+
 impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             request_timeout: Duration::from_secs(30),
             concurrency: 128,
-            queue: 512,
+            queue: 128 * Self::WAITING_FOR_EACH,
             header_bytes: 64 << 10,
             body_bytes: 64 << 20,
             drain_timeout: Duration::from_secs(30),
@@ -208,6 +221,23 @@ pub enum AccessLog {
     Text,
     /// A line of JSON.
     Json,
+}
+
+/// `off`, `text` or `json`.
+impl FromStr for AccessLog {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "off" => Ok(Self::Off),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("'{text}' is not a form of the access log: off, text or json"),
+            )),
+        }
+    }
 }
 
 /// Everything that a server needs but its component and plan.

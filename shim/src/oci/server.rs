@@ -26,16 +26,6 @@ pub(super) const NAMES: [&str; 7] = [
     "serve.access-log",
 ];
 
-/// Requests that may wait for each that may run.
-const WAITING_FOR_EACH: usize = 4;
-
-/// As many as a machine could have a use for.
-const RUNNING: RangeInclusive<u64> = 1..=65_536;
-const QUEUED: RangeInclusive<u64> = 0..=1_048_576;
-
-/// The size of a request's head. Below what every client sends it would refuse them all.
-const HEADER_BYTES: RangeInclusive<u64> = 256..=1 << 20;
-
 /// The bounds of requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Requests {
@@ -53,11 +43,15 @@ impl Requests {
         match name {
             "serve.request-timeout" => self.limits.request_timeout = value.parse::<Span>()?.0,
             "serve.drain-timeout" => self.limits.drain_timeout = value.parse::<Span>()?.0,
-            "serve.concurrency" => self.limits.concurrency = within(value.parse::<Count>()?.0, &RUNNING)?,
-            "serve.queue" => self.queue = Some(within(value.parse::<Count>()?.0, &QUEUED)?),
-            "serve.max-header-bytes" => self.limits.header_bytes = within(value.parse::<Bytes>()?.0, &HEADER_BYTES)?,
+            "serve.concurrency" => {
+                self.limits.concurrency = within(value.parse::<Count>()?.0, ServeLimits::CONCURRENCY)?
+            }
+            "serve.queue" => self.queue = Some(within(value.parse::<Count>()?.0, ServeLimits::QUEUE)?),
+            "serve.max-header-bytes" => {
+                self.limits.header_bytes = within(value.parse::<Bytes>()?.0, ServeLimits::HEADER_BYTES)?
+            }
             "serve.max-body-bytes" => self.limits.body_bytes = value.parse::<Bytes>()?.0,
-            "serve.access-log" => self.access_log = access_log(value)?,
+            "serve.access-log" => self.access_log = value.parse()?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -74,7 +68,8 @@ impl Requests {
         run.stdio.stdin = Input::Null;
         let mut server = ContainedServer::new(addresses);
         server.limits = self.limits;
-        server.limits.queue = self.queue.unwrap_or(self.limits.concurrency.saturating_mul(WAITING_FOR_EACH));
+        server.limits.queue =
+            self.queue.unwrap_or(self.limits.concurrency.saturating_mul(ServeLimits::WAITING_FOR_EACH));
         server.access_log = self.access_log;
         server.words = words;
         Ok(server)
@@ -129,21 +124,12 @@ fn words(event: &ServeEvent) -> Option<String> {
     }
 }
 
-fn within(number: u64, range: &RangeInclusive<u64>) -> Result<usize> {
-    if !range.contains(&number) {
+fn within(number: u64, range: RangeInclusive<u32>) -> Result<usize> {
+    if !u32::try_from(number).is_ok_and(|number| range.contains(&number)) {
         let (least, most) = (range.start(), range.end());
         return Err(Error::new(ErrorKind::InvalidInput, format!("it is a number from {least} to {most}")));
     }
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
-}
-
-fn access_log(value: &str) -> Result<AccessLog> {
-    match value {
-        "off" => Ok(AccessLog::Off),
-        "text" => Ok(AccessLog::Text),
-        "json" => Ok(AccessLog::Json),
-        _ => Err(Error::new(ErrorKind::InvalidInput, "it is off, text or json")),
-    }
 }
 
 #[cfg(test)]
