@@ -11,7 +11,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use wasmrt_model::{Error, ErrorKind, Result};
+
+/// How long whoever reads an output may take to open it. Later it still can, while the process lives.
+const READER_WITHIN: Duration = Duration::from_secs(1);
 
 /// What containerd says of a process's streams. Empty: none.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +56,7 @@ impl Held {
     }
 }
 
-/// Opens all three.
+/// Opens all three. May wait a moment.
 ///
 /// # Errors
 /// The system's, naming the stream.
@@ -105,9 +109,24 @@ fn open_output(
 }
 
 fn fifo_output(path: &Path, held: &mut Held) -> std::io::Result<OwnedFd> {
+    let read = await_reader(path)?;
     let keeper = open_fifo(path, OFlags::RDWR)?;
     held.others.push(keeper);
-    open_fifo(path, OFlags::WRONLY)
+    read.map_or_else(|| open_fifo(path, OFlags::WRONLY), Ok)
+}
+
+/// Opens a FIFO once somebody reads it, which takes a moment. What a process leaves in one that nobody has opened when it ends is lost. None when
+/// nobody came.
+fn await_reader(path: &Path) -> std::io::Result<Option<OwnedFd>> {
+    let until = Instant::now() + READER_WITHIN;
+    loop {
+        match open_fifo(path, OFlags::WRONLY) {
+            Err(error) if error.raw_os_error() != Some(libc::ENXIO) => return Err(error),
+            Err(_) if Instant::now() > until => return Ok(None),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            Ok(end) => return Ok(Some(end)),
+        }
+    }
 }
 
 /// Whoever is at the other end may not be there yet. While a descriptor for both directions is open, the others open at once, and block no less

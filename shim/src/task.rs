@@ -76,8 +76,9 @@ impl TaskService {
         })
     }
 
-    fn open(&self, named: &Named, id: &str) -> Result<Streams> {
-        stdio::open(named, id, &self.setup.namespace)
+    async fn open(&self, named: &Named, id: &str) -> Result<Streams> {
+        let (named, id, namespace) = (named.clone(), id.to_owned(), self.setup.namespace.clone());
+        blocking(move || stdio::open(&named, &id, &namespace)).await
     }
 
     fn on_disk(&self, id: &str) -> TtrpcResult<OnDisk> {
@@ -267,10 +268,9 @@ impl Task for TaskService {
         };
         let mut process = Process::new(named);
         let place = process.place().ok_or_else(|| Error::new(ErrorKind::Internal, "a new process has no place"));
-        let streams = place.and_then(|place| Ok((self.open(&place.named, &request.id)?, place)));
-        let made = match streams {
-            Ok((streams, place)) => self.make(order, place, streams, Started::Created).await,
-            Err(error) => Err(error),
+        let made = match (self.open(&process.named, &request.id).await, place) {
+            (Ok(streams), Ok(place)) => self.make(order, place, streams, Started::Created).await,
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let (running, oom) = match made {
             Ok(made) => made,
@@ -405,7 +405,7 @@ impl Task for TaskService {
             stdout: request.stdout.clone(),
             stderr: request.stderr.clone(),
         };
-        let streams = self.open(&named, &request.id).map_err(|error| status(&error))?;
+        let streams = self.open(&named, &request.id).await.map_err(|error| status(&error))?;
         self.with(&request.id, |container| {
             if container.processes.contains_key(&request.exec_id) {
                 return Err(precondition(format!("process {} exists already", request.exec_id)));

@@ -40,7 +40,10 @@ pub(super) fn open_without_compiler(path: &Path) -> Result<Library, String> {
     if wanted.is_empty() {
         return Err(format!("{}: the compiler is a part of it", path.display()));
     }
-    let stand_ins = wanted.iter().map(open_stand_in).collect::<Result<Vec<_>, _>>()?;
+    let (stand_ins, files): (Vec<_>, Vec<_>) =
+        wanted.iter().map(open_stand_in).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    // They were open for as long as there were more to come: the loader would take the same number for the same object.
+    drop(files);
     // SAFETY: loading runs the initialisers of the library that the system, or the person who runs this, has named. What they call of the
     // compiler does nothing, and what they keep of it nobody looks at.
     let library = unsafe { Library::open(Some(path), libc::RTLD_LAZY) }.map_err(|error| error.to_string())?;
@@ -52,7 +55,8 @@ pub(super) fn open_without_compiler(path: &Path) -> Result<Library, String> {
     Ok(library)
 }
 
-fn open_stand_in(wanted: &Wanted) -> Result<Library, String> {
+/// The stand-in, and the file that it was loaded from.
+fn open_stand_in(wanted: &Wanted) -> Result<(Library, File), String> {
     let address = absent as extern "C" fn() -> usize as *const c_void;
     let bytes = u64::try_from(address.addr()).map_err(Into::into).and_then(|address| wanted.stand_in(address));
     let bytes = bytes.map_err(|error| error.to_string())?;
@@ -69,7 +73,7 @@ fn open_stand_in(wanted: &Wanted) -> Result<Library, String> {
             return Err("the dynamic loader knows no absolute addresses".to_owned());
         }
     }
-    Ok(library)
+    Ok((library, file))
 }
 
 fn in_memory(bytes: &[u8]) -> std::io::Result<File> {
