@@ -21,7 +21,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
@@ -42,8 +42,8 @@ const ENDED_WITHIN: Duration = Duration::from_secs(10);
 /// What is made before there are threads.
 static SETUP: OnceLock<Setup> = OnceLock::new();
 
-/// Who serves, once somebody does.
-static SERVING: OnceLock<(Handle, TaskService)> = OnceLock::new();
+/// Who serves, once somebody does. Nobody begins to while this is locked.
+static SERVING: Mutex<Option<(Handle, TaskService)>> = Mutex::new(None);
 
 /// Does what containerd wants.
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
@@ -95,10 +95,11 @@ fn end_if_unknown() {
     if std::io::stdin().read_exact(&mut [0]).is_ok() {
         return;
     }
-    if let Some((reactor, service)) = SERVING.get() {
+    let serving = SERVING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((reactor, service)) = &*serving {
         reactor.spawn(service.clone().end_unless_used());
     } else {
-        SETUP.get().map(remove_socket);
+        // Locked to the end: there is no socket, and there will be none.
         std::process::exit(1);
     }
 }
@@ -162,8 +163,7 @@ impl Shim for Service {
     async fn create_task_service(&self, publisher: RemotePublisher) -> TaskService {
         let setup = SETUP.get().cloned().unwrap_or_default();
         let service = TaskService::new(setup, publisher, Arc::clone(&self.exit));
-        // There is one for a process.
-        let _ = SERVING.set((Handle::current(), service.clone()));
+        *SERVING.lock().unwrap_or_else(PoisonError::into_inner) = Some((Handle::current(), service.clone()));
         service
     }
 }
