@@ -29,6 +29,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::SystemTime;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::{Contained, Custody, Parcel, Site, Terms};
 
@@ -155,6 +156,9 @@ fn load_spec(bundle: &Path) -> Result<Spec> {
 /// # Errors
 /// Whatever keeps the process from being made.
 pub(crate) fn carry_out(site: &dyn Site, parcel: Parcel) -> Result<Parcel> {
+    // libcontainer names sockets by chance, and forks of one process would have the same.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    fastrand::seed(u64::from(std::process::id()) << 32 ^ u64::from(now.subsec_nanos()));
     let order: Order = serde_json::from_slice(&parcel.bytes)
         .map_err(|source| Error::new(ErrorKind::Internal, "an order makes no sense").with_source(source))?;
     let mut descriptors = parcel.descriptors;
