@@ -250,7 +250,6 @@ fn finish(io: &Mutex<ProcessIo>, text: Option<&str>) {
             if let Some(text) = text {
                 held.say(text);
             }
-            held.drain();
         }
     }
 }

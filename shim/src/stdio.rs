@@ -54,15 +54,6 @@ impl Held {
             let _ = stderr.write_all(text.as_bytes());
         }
     }
-
-    /// Waits a moment for what was written to be read: clients that hear of the process's end first may give up what they have not begun to read.
-    pub(crate) fn drain(&self) {
-        let until = Instant::now() + READER_WITHIN;
-        let unread = |end: &OwnedFd| rustix::io::ioctl_fionread(end).is_ok_and(|bytes| bytes > 0);
-        while self.others.iter().any(unread) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
 }
 
 /// Opens all three. May wait a moment.
