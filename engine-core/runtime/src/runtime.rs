@@ -199,7 +199,7 @@ impl Runtime {
     ) -> Result<Ready> {
         let cache = self.usable_cache(attention.observer);
         let preparer = Preparer::for_server(&self.registry, ceiling, cache.as_ref()).for_container();
-        self.learning(&preparer, |preparer| preparer.prepare_server(component, spec, attention))
+        self.learning(preparer.cache, || preparer.prepare_server(component, spec, attention))
     }
 
     fn prepare_by(
@@ -209,19 +209,19 @@ impl Runtime {
         spec: &RunSpec,
         attention: &mut Attention<'_>,
     ) -> Result<Ready> {
-        self.learning(preparer, |preparer| preparer.prepare(module, spec, attention))
+        self.learning(preparer.cache, || preparer.prepare(module, spec, attention))
     }
 
-    /// Prepares with what the cache knows of engines, and tells it what is known now.
-    fn learning(&self, preparer: &Preparer<'_>, prepare: impl FnOnce(&Preparer<'_>) -> Result<Ready>) -> Result<Ready> {
-        if let Some(cache) = preparer.cache {
+    /// Works with what the cache knows of engines, and tells it what is known now.
+    fn learning<T>(&self, cache: Option<&ArtifactCache>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some(cache) = cache {
             self.registry.learn(cache);
         }
-        let ready = prepare(preparer)?;
-        if let Some(cache) = preparer.cache {
+        let done = work()?;
+        if let Some(cache) = cache {
             self.registry.tell(cache);
         }
-        Ok(ready)
+        Ok(done)
     }
 
     /// Loads an engine for guests, as earlier processes know it or else as it is found.
@@ -229,15 +229,7 @@ impl Runtime {
     /// # Errors
     /// `EngineUnavailable`.
     pub(crate) fn warm(&self, engine: EngineName) -> Result<()> {
-        let cache = self.cache().ok();
-        if let Some(cache) = &cache {
-            self.registry.learn(cache);
-        }
-        self.registry.get(engine)?.warm()?;
-        if let Some(cache) = &cache {
-            self.registry.tell(cache);
-        }
-        Ok(())
+        self.learning(self.cache().ok().as_ref(), || self.registry.get(engine)?.warm())
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -4,7 +4,7 @@
 
 use crate::stand_in::{self, Wanted};
 use libloading::os::unix::Library;
-use std::ffi::{CString, OsStr, c_int, c_void};
+use std::ffi::{CString, OsStr, c_void};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -93,10 +93,9 @@ fn in_memory(bytes: &[u8]) -> std::io::Result<File> {
 /// # Errors
 /// The loader's.
 pub(super) fn open_beside(path: &Path) -> Result<Library, String> {
-    const FLAGS: c_int = libc::RTLD_LAZY;
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
     // SAFETY: the name ends with a NUL. Loading runs the initialisers of the library that the system, or the person who runs this, has named.
-    let handle = unsafe { libc::dlmopen(libc::LM_ID_NEWLM, name.as_ptr(), FLAGS) };
+    let handle = unsafe { libc::dlmopen(libc::LM_ID_NEWLM, name.as_ptr(), libc::RTLD_LAZY) };
     if handle.is_null() {
         // SAFETY: the function takes nothing; what it returns is a string until the next call of the loader by this thread.
         let reason = unsafe { libc::dlerror() };
