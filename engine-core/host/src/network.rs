@@ -6,9 +6,10 @@
 
 mod broker;
 mod direct;
+mod names;
 mod wire;
 
-pub use broker::{Broker, serve};
+pub use broker::{Broker, resolved, serve};
 pub use direct::Direct;
 
 use std::fmt;
@@ -23,11 +24,11 @@ pub type DatagramId = u32;
 
 /// Opens sockets for one guest. They do not block, whatever the guest wants: waiting is its host's part.
 pub trait Network: fmt::Debug + Send {
-    /// A connection that is being made; when it is writable it has been, or has failed.
+    /// A connection that is being made, from an address of this machine if one is named; when it is writable it has been, or has failed.
     ///
     /// # Errors
     /// [`Failure`], as for all of these.
-    fn connect(&mut self, peer: SocketAddr) -> Result<OwnedFd, Failure>;
+    fn connect(&mut self, local: Option<SocketAddr>, peer: SocketAddr) -> Result<OwnedFd, Failure>;
 
     /// A socket for connections, bound but not listening yet.
     fn bind(&mut self, local: SocketAddr) -> Result<OwnedFd, Failure>;

@@ -87,6 +87,8 @@ pub(crate) struct Socket {
     ahead: Ahead,
     /// The local address that the guest gave it, where the machine's is another one.
     local: Option<SocketAddr>,
+    /// Where its connections come from, once it was bound and has tried to connect.
+    from: Option<SocketAddr>,
 }
 
 impl Socket {
@@ -99,6 +101,7 @@ impl Socket {
             options: Options::default(),
             ahead: Ahead::default(),
             local: None,
+            from: None,
         }
     }
 
@@ -253,7 +256,7 @@ impl Sockets {
         if Family::of(local) != socket.family {
             return Err(Errno::AFNOSUPPORT.into());
         }
-        if !matches!(socket.state, State::Fresh) {
+        if !matches!(socket.state, State::Fresh) || socket.from.is_some() {
             return Err(Errno::INVAL.into());
         }
         let protocol = socket.protocol;
@@ -342,9 +345,11 @@ impl Sockets {
             return Err(Errno::AFNOSUPPORT.into());
         }
         match (&socket.state, socket.protocol) {
-            (State::Fresh, Protocol::Tcp) => {
-                let fd = self.network(|| format!("connect={peer}"))?.connect(peer).map_err(stop)?;
+            (State::Fresh | State::Bound(_), Protocol::Tcp) => {
+                let from = socket.origin()?;
+                let fd = self.network(|| format!("connect={peer}"))?.connect(from, peer).map_err(stop)?;
                 let socket = self.get_mut(key)?;
+                socket.from = from;
                 socket.state = State::Connected(fd);
                 socket.apply_options();
                 socket.finish_connecting(around.waiter)
@@ -409,6 +414,20 @@ impl Socket {
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         let happened = waiter.poll(&[(fd, ready)], until)?;
         if happened.iter().all(|flags| flags.is_empty()) { Err(Errno::AGAIN.into()) } else { Ok(()) }
+    }
+
+    /// Where a connection is to come from. What is bound here cannot be connected: whoever opens sockets binds another one to the same address,
+    /// which is free for that as long as nobody listens.
+    fn origin(&self) -> Answer<Option<SocketAddr>> {
+        match &self.state {
+            // A published port is for those who come.
+            State::Bound(_) if self.local.is_some() => Err(Errno::INVAL.into()),
+            State::Bound(fd) => {
+                let local = rustix::net::getsockname(fd).and_then(SocketAddr::try_from).map_err(Errno::from_os)?;
+                Ok(Some(local))
+            }
+            _ => Ok(self.from),
+        }
     }
 
     /// Waits for a connection that is being made.

@@ -88,7 +88,7 @@ impl Requests {
     }
 
     async fn connect_to(&self, peer: SocketAddr) -> Result<TcpStream, Failure> {
-        let socket = self.network.start_connecting(peer).await?;
+        let socket = self.network.start_connecting(None, peer).await?;
         let stream = TcpStream::from_std(socket.into()).map_err(|error| system(&error))?;
         // It is being connected; when it is writable it has been, or has failed.
         stream.writable().await.map_err(|error| system(&error))?;

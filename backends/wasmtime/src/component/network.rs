@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use traffic::Traffic;
 use wasmrt_host::Refusals;
-use wasmrt_host::network::{DatagramId, Failure, Network as _};
+use wasmrt_host::network::{DatagramId, Failure, Network as _, resolved};
 use wasmrt_model::component::UsageCounter;
 use wasmrt_model::network::{Listener, Protocol};
 use wasmrt_model::units::Count;
@@ -138,13 +138,17 @@ impl Network {
     }
 
     /// A socket whose connection is being made.
-    pub(super) async fn start_connecting(&self, peer: SocketAddr) -> Result<OwnedFd, Failure> {
-        self.opener.ask(|| format!("connect={peer}"), move |broker| broker.connect(peer)).await
+    pub(super) async fn start_connecting(
+        &self,
+        local: Option<SocketAddr>,
+        peer: SocketAddr,
+    ) -> Result<OwnedFd, Failure> {
+        self.opener.ask(|| format!("connect={peer}"), move |broker| broker.connect(local, peer)).await
     }
 
-    /// A connection.
-    pub(super) async fn connect(&self, peer: SocketAddr) -> Result<Watched, Failure> {
-        let socket = self.start_connecting(peer).await?;
+    /// A connection, from an address of this machine if one is named.
+    pub(super) async fn connect(&self, local: Option<SocketAddr>, peer: SocketAddr) -> Result<Watched, Failure> {
+        let socket = self.start_connecting(local, peer).await?;
         let socket = Watched::socket(socket).map_err(|error| system(&error))?;
         socket.writable().await;
         match rustix::net::sockopt::socket_error(&socket)? {
@@ -213,7 +217,10 @@ impl Network {
     /// The addresses of a name.
     pub(super) async fn resolve(&self, name: String) -> Result<Vec<IpAddr>, Failure> {
         let rule = format!("resolve={}", wasmrt_host::quoted(&name));
-        self.opener.ask(|| rule, move |broker| broker.resolve(&name)).await
+        let answer = self.opener.ask(|| rule, move |broker| broker.start_resolving(&name)).await?;
+        let answer = Watched::socket(answer).map_err(|error| system(&error))?;
+        answer.readable().await;
+        resolved(&answer)
     }
 
     /// Lets the guest run, until it has ended or is to end for what went over its connections.

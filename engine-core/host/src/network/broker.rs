@@ -2,6 +2,7 @@
 //!
 //! It is a sequence of whole messages over a pair of local sockets, a request and its reply at a time, with opened sockets passed along.
 
+use super::names::Names;
 use super::wire::{LONGEST, LONGEST_DATA, Reply, Request, decode, encode};
 use super::{DatagramId, Direct, Failure, Network};
 use rustix::io::Errno;
@@ -13,6 +14,12 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// How many names are asked for at once.
+const LOOKUPS: usize = 64;
+
+/// What asking for a name takes of a stack, and room to spare.
+const LOOKUP_STACK: usize = 256 << 10;
 
 /// The guest's end.
 #[derive(Debug)]
@@ -27,8 +34,7 @@ impl Broker {
     /// # Errors
     /// The system's, when there is no descriptor left.
     pub fn pair() -> std::io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (ours, theirs) = pair()?;
         Ok((Self::new(ours), theirs))
     }
 
@@ -54,6 +60,14 @@ impl Broker {
         }
     }
 
+    /// Asks for the addresses of a name, and does not wait for them: they come over the socket, to [`resolved`].
+    ///
+    /// # Errors
+    /// As for all questions.
+    pub fn start_resolving(&mut self, name: &str) -> Result<OwnedFd, Failure> {
+        self.ask_for_socket(&Request::Resolve { name: name.to_owned() }).map(|(socket, _)| socket)
+    }
+
     fn ask_for_socket(&mut self, request: &Request) -> Result<(OwnedFd, DatagramId), Failure> {
         match self.ask(request, &[])? {
             (Reply::Socket { id }, Some(socket), _) => Ok((socket, id)),
@@ -76,8 +90,8 @@ impl AsFd for Broker {
 }
 
 impl Network for Broker {
-    fn connect(&mut self, peer: SocketAddr) -> Result<OwnedFd, Failure> {
-        self.ask_for_socket(&Request::Connect { peer }).map(|(socket, _)| socket)
+    fn connect(&mut self, local: Option<SocketAddr>, peer: SocketAddr) -> Result<OwnedFd, Failure> {
+        self.ask_for_socket(&Request::Connect { local, peer }).map(|(socket, _)| socket)
     }
 
     fn bind(&mut self, local: SocketAddr) -> Result<OwnedFd, Failure> {
@@ -119,11 +133,26 @@ impl Network for Broker {
     }
 
     fn resolve(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
-        match self.ask(&Request::Resolve { name: name.to_owned() }, &[])? {
-            (Reply::Addresses(addresses), ..) => Ok(addresses),
-            _ => Err(Errno::IO.into()),
-        }
+        resolved(&self.start_resolving(name)?)
     }
+}
+
+/// The answer of [`Broker::start_resolving`], once it is there.
+///
+/// # Errors
+/// [`Failure::NoName`], or the system's.
+pub fn resolved(answer: &impl AsFd) -> Result<Vec<IpAddr>, Failure> {
+    let mut buffer = vec![0; LONGEST];
+    let (length, _) = receive(answer.as_fd(), &mut buffer)?;
+    match decode::<Reply>(&buffer[..length]).ok_or(Errno::IO)? {
+        (Reply::Addresses(addresses), _) => Ok(addresses),
+        (Reply::NoName, _) => Err(Failure::NoName),
+        _ => Err(Errno::IO.into()),
+    }
+}
+
+fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
 }
 
 /// Answers the guest's end until that is closed. A message that is none ends the conversation.
@@ -148,7 +177,7 @@ type Answered = (Reply, Option<OwnedFd>, usize);
 fn answer(network: &mut Direct, request: Request, sent: &[u8], data: &mut [u8]) -> Result<Answered, Failure> {
     let done = |count| (Reply::Done { count }, None, 0);
     Ok(match request {
-        Request::Connect { peer } => (Reply::Socket { id: 0 }, Some(network.connect(peer)?), 0),
+        Request::Connect { local, peer } => (Reply::Socket { id: 0 }, Some(network.connect(local, peer)?), 0),
         Request::Bind { local } => (Reply::Socket { id: 0 }, Some(network.bind(local)?), 0),
         Request::Datagrams { local } => {
             let (socket, id) = network.datagrams(local)?;
@@ -166,8 +195,28 @@ fn answer(network: &mut Direct, request: Request, sent: &[u8], data: &mut [u8]) 
             network.close_datagrams(id);
             done(0)
         }
-        Request::Resolve { name } => (Reply::Addresses(network.resolve(&name)?), None, 0),
+        Request::Resolve { name } => (Reply::Socket { id: 0 }, Some(look_up(network.names_for(&name)?, name)?), 0),
     })
+}
+
+/// Begins to ask for a name beside everything else. The answer comes over the socket.
+fn look_up(names: &Names, name: String) -> Result<OwnedFd, Failure> {
+    let (ours, theirs) = pair()?;
+    let asking = names.clone();
+    let ask = move || {
+        let reply = asking.ask(&name).map_or_else(Reply::from, Reply::Addresses);
+        if let Ok(message) = encode(&reply, &[]) {
+            // Whoever asked may be gone.
+            let _ = send(ours.as_fd(), &message, None);
+        }
+    };
+    // Of many that nobody answers, the others wait their turn, and everything else with them.
+    if names.askers() <= LOOKUPS {
+        std::thread::Builder::new().stack_size(LOOKUP_STACK).spawn(ask).map_err(|_| Errno::AGAIN)?;
+    } else {
+        ask();
+    }
+    Ok(theirs)
 }
 
 fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {

@@ -1,21 +1,18 @@
 //! Opening sockets in this process, as far as the rules go.
 
+use super::names::{Names, same};
 use super::{DatagramId, Failure, Network};
 use crate::refusals::harmless;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
 use wasmrt_model::NetworkPolicy;
 use wasmrt_model::network::{AddressClass, Protocol};
 
-/// How long an address stays a name's after the guest was told so: names change their addresses while programs connect.
-const TOLD_FOR: Duration = Duration::from_secs(300);
-
-/// How many answers are remembered, of all names.
-const TOLD: usize = 256;
+/// How many addresses are remembered that the guest has had.
+const BOUND: usize = 256;
 
 /// How many peers of a socket are remembered that may be answered without a rule.
 const PEERS: usize = 4096;
@@ -29,15 +26,9 @@ pub struct Direct {
     policy: NetworkPolicy,
     datagrams: BTreeMap<DatagramId, Datagrams>,
     next: DatagramId,
-    told: VecDeque<Told>,
-}
-
-/// An address that a name has, as the guest was told.
-#[derive(Debug)]
-struct Told {
-    name: String,
-    address: IpAddr,
-    until: Instant,
+    names: Names,
+    /// Where sockets for connections were bound, lately.
+    bound: VecDeque<SocketAddr>,
 }
 
 /// A socket for datagrams.
@@ -57,11 +48,11 @@ impl Direct {
         let served = |socket| Datagrams { socket, serves: true, peers: VecDeque::new() };
         let datagrams: BTreeMap<DatagramId, Datagrams> = (0..).zip(published.into_iter().map(served)).collect();
         let next = u32::try_from(datagrams.len()).unwrap_or(u32::MAX);
-        Self { policy, datagrams, next, told: VecDeque::new() }
+        Self { policy, datagrams, next, names: Names::default(), bound: VecDeque::new() }
     }
 
     /// Refuses a peer that no rule covers.
-    fn check_peer(&mut self, peer: SocketAddr, protocol: Protocol) -> Result<(), Failure> {
+    fn check_peer(&self, peer: SocketAddr, protocol: Protocol) -> Result<(), Failure> {
         if self.policy.allows_connect(peer, protocol) || self.is_named(peer, protocol) {
             return Ok(());
         }
@@ -74,44 +65,31 @@ impl Direct {
         }))
     }
 
-    /// Whether a rule allows the peer by a name that has its address: the guest was told so, or it is so now.
-    fn is_named(&mut self, peer: SocketAddr, protocol: Protocol) -> bool {
+    /// Whether a rule allows the peer by a name that has its address.
+    fn is_named(&self, peer: SocketAddr, protocol: Protocol) -> bool {
         let address = peer.ip();
-        let names: Vec<String> = self
-            .policy
-            .name_rules(peer.port(), protocol)
-            .filter(|rule| rule.covers(address))
-            .map(|rule| rule.name.to_owned())
-            .collect();
-        let now = Instant::now();
-        self.told.retain(|told| told.until > now);
-        let told = |told: &Told| names.contains(&told.name) && same(told.address, address);
-        if self.told.iter().any(told) {
-            return true;
-        }
-        names
-            .iter()
-            .any(|name| self.ask(name).is_ok_and(|addresses| addresses.into_iter().any(|found| same(found, address))))
+        let rules = self.policy.name_rules(peer.port(), protocol).filter(|rule| rule.covers(address));
+        self.names.have(&rules.map(|rule| rule.name).collect::<Vec<_>>(), address)
     }
 
-    /// Asks the system for a name, and remembers the answer.
-    fn ask(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
-        let found = (name, 0).to_socket_addrs().map_err(|_| Failure::NoName)?;
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        for address in found.map(|found| found.ip()) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
+    /// Whom to ask for a name, which may take a while, if the rules allow that.
+    ///
+    /// # Errors
+    /// [`Failure::Denied`].
+    pub(super) fn names_for(&self, name: &str) -> Result<&Names, Failure> {
+        if !self.policy.allows_resolve(name) {
+            return Err(Failure::Denied(format!("no rule allows to resolve {0}; `resolve={0}` would", harmless(name))));
         }
-        let until = Instant::now() + TOLD_FOR;
-        let plain = name.trim_end_matches('.').to_ascii_lowercase();
-        for address in &addresses {
-            if self.told.len() >= TOLD {
-                self.told.pop_front();
-            }
-            self.told.push_back(Told { name: plain.clone(), address: *address, until });
+        Ok(&self.names)
+    }
+
+    /// Refuses an address for connections that no rule covers, and that the guest has not had either: where a rule says any port, the system
+    /// has chosen it.
+    fn check_local(&self, local: SocketAddr) -> Result<(), Failure> {
+        if self.policy.allows_listen(local, Protocol::Tcp) || self.bound.contains(&local) {
+            return Ok(());
         }
-        if addresses.is_empty() { Err(Failure::NoName) } else { Ok(addresses) }
+        Err(Failure::Denied(format!("no rule allows to listen there; `listen={local}` would")))
     }
 
     fn datagrams_of(&mut self, id: DatagramId) -> Result<&mut Datagrams, Failure> {
@@ -120,9 +98,13 @@ impl Direct {
 }
 
 impl Network for Direct {
-    fn connect(&mut self, peer: SocketAddr) -> Result<OwnedFd, Failure> {
+    fn connect(&mut self, local: Option<SocketAddr>, peer: SocketAddr) -> Result<OwnedFd, Failure> {
         self.check_peer(peer, Protocol::Tcp)?;
         let socket = open(peer, SocketType::STREAM)?;
+        if let Some(local) = local {
+            self.check_local(local)?;
+            bind(&socket, local)?;
+        }
         match net::connect(&socket, &peer) {
             Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(error.into()),
@@ -130,13 +112,13 @@ impl Network for Direct {
     }
 
     fn bind(&mut self, local: SocketAddr) -> Result<OwnedFd, Failure> {
-        if !self.policy.allows_listen(local, Protocol::Tcp) {
-            return Err(Failure::Denied(format!("no rule allows to listen there; `listen={local}` would")));
-        }
+        self.check_local(local)?;
         let socket = open(local, SocketType::STREAM)?;
-        // As every server does: a port is free again as soon as nobody listens there.
-        sockopt::set_socket_reuseaddr(&socket, true)?;
-        net::bind(&socket, &local)?;
+        bind(&socket, local)?;
+        if self.bound.len() >= BOUND {
+            self.bound.pop_front();
+        }
+        self.bound.push_back(net::getsockname(&socket)?.try_into()?);
         Ok(socket)
     }
 
@@ -210,10 +192,7 @@ impl Network for Direct {
     }
 
     fn resolve(&mut self, name: &str) -> Result<Vec<IpAddr>, Failure> {
-        if !self.policy.allows_resolve(name) {
-            return Err(Failure::Denied(format!("no rule allows to resolve {0}; `resolve={0}` would", harmless(name))));
-        }
-        self.ask(name)
+        self.names_for(name)?.ask(name)
     }
 }
 
@@ -232,9 +211,10 @@ impl Datagrams {
     }
 }
 
-/// Whether two addresses are the same, however they are written.
-fn same(one: IpAddr, other: IpAddr) -> bool {
-    one.to_canonical() == other.to_canonical()
+/// Binds a socket for connections as every server does: a port is free again as soon as nobody listens there.
+fn bind(socket: &OwnedFd, local: SocketAddr) -> Result<(), Errno> {
+    sockopt::set_socket_reuseaddr(socket, true)?;
+    net::bind(socket, &local)
 }
 
 /// A socket of the address's family. IPv6 sockets are for IPv6 alone, but for an IPv4 address in IPv6 clothes.

@@ -13,7 +13,7 @@ pub(super) const LONGEST: usize = LONGEST_DATA + 4096;
 /// What is asked for. Data follows behind the message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    Connect { peer: SocketAddr },
+    Connect { local: Option<SocketAddr>, peer: SocketAddr },
     Bind { local: SocketAddr },
     Datagrams { local: SocketAddr },
     ConnectDatagrams { id: DatagramId, peer: SocketAddr },

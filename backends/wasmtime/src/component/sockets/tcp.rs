@@ -159,21 +159,22 @@ impl Tcp {
     }
 
     fn connect(&mut self, peer: SocketAddr) -> SocketResult<()> {
-        match &self.state {
-            State::Fresh | State::BoundToAny(_) => {}
-            State::Bound(fd) => {
-                // What is bound cannot be connected in this process, and whoever can has given it away.
-                if self.local.is_some() || !address(rustix::net::getsockname(fd))?.ip().is_unspecified() {
-                    return Err(ErrorCode::NotSupported.into());
-                }
-            }
+        let local = match &self.state {
+            State::Fresh | State::BoundToAny(_) => None,
+            // A published port is for those who come.
+            State::Bound(_) if self.local.is_some() => return Err(ErrorCode::NotSupported.into()),
+            State::Bound(fd) => Some(address(rustix::net::getsockname(fd))?),
             _ => return Err(ErrorCode::InvalidState.into()),
-        }
+        };
         check_unicast(peer)?;
         check_peer(self.family, peer)?;
         let network = Arc::clone(&self.network);
+        // What is bound cannot be connected in this process: another one is bound to the same address, which this one keeps until then.
+        let bound = std::mem::replace(&mut self.state, State::Fresh);
         let attempt = async move {
-            network.connect(peer).await.map_err(|failure| match code(&network, "tcp connect", &failure) {
+            let connected = network.connect(local, peer).await;
+            drop(bound);
+            connected.map_err(|failure| match code(&network, "tcp connect", &failure) {
                 // Connecting binds to a port of the system's choice, of which there is none left.
                 ErrorCode::AddressNotBindable => ErrorCode::AddressInUse,
                 code => code,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `resolve HOST:PORT` | the addresses of a name, sorted |
 //! | `tcp HOST:PORT TEXT` | connects, sends, says that this was all, reads to the end |
+//! | `from ADDRESS:PORT ADDRESS:PORT TEXT` | the same from an address of its own, and whether it kept the port |
 //! | `bulk HOST:PORT N` | the same with N bytes, and how many came back |
 //! | `leave HOST:PORT N` | connects, writes N bytes, and ends without closing or waiting for anything |
 //! | `wait HOST:PORT` | connects, and reads what comes until the other end closes |
@@ -15,6 +16,10 @@
 //! | `serve ADDRESS:PORT N` | says `listening on ADDRESS`, echoes N connections to their ends |
 //! | `echo ADDRESS:PORT N` | the same with N datagrams |
 //! | `crowd ADDRESS:PORT N` | listens, connects to itself N times, and accepts all of them then |
+//! | `meanwhile NAME ADDRESS:PORT` | the same once, after it has begun to ask for a name that nobody answers for |
+
+#[path = "component-net/calls.rs"]
+mod calls;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
@@ -27,6 +32,10 @@ fn main() {
         let answer = match words.as_slice() {
             ["resolve", name] => resolve(name),
             ["tcp", to, text] => tcp(to, text),
+            ["from", local, rest] => rest
+                .split_once(' ')
+                .map_or(Err(ErrorKind::InvalidInput.into()), |(to, text)| calls::tcp_from(local, to, text)),
+            ["meanwhile", name, at] => meanwhile(name, at),
             ["bulk", to, count] => number(count).and_then(|count| bulk(to, count)),
             ["leave", to, count] => number(count).and_then(|count| leave(to, count)),
             ["wait", to] => wait(to),
@@ -168,6 +177,12 @@ fn crowd(at: &str, count: usize) -> Answer {
     let came = (0..count).map(|_| TcpStream::connect(at)).collect::<std::io::Result<Vec<_>>>()?;
     let accepted = came.iter().map(|_| listener.accept()).collect::<std::io::Result<Vec<_>>>()?;
     Ok(format!("{} of them", accepted.len()))
+}
+
+fn meanwhile(name: &str, at: &str) -> Answer {
+    let answer = calls::start_resolving(name)?;
+    let came = crowd(at, 1)?;
+    Ok(format!("{came}, and the name is {}", if calls::is_resolved(&answer) { "known" } else { "not known" }))
 }
 
 fn echo(at: &str, count: usize) -> Answer {
