@@ -729,7 +729,7 @@ bool wasmrt_spec_set_isolation(wasmrt_spec_t *spec, const char *isolation, wasmr
 // Whether to refuse to run where the kernel lacks a part of the second wall: Landlock or seccomp.
 bool wasmrt_spec_set_require_os_sandbox(wasmrt_spec_t *spec, bool require, wasmrt_error_t **error);
 
-// When to compile ahead of the run: "auto", "always" or "never".
+// When to compile ahead of the run: "auto", "always", "cached" or "never".
 bool wasmrt_spec_set_aot(wasmrt_spec_t *spec, const char *policy, wasmrt_error_t **error);
 
 // How much to optimise when compiling: 0 to 3, or -1 for the engine's own default.

@@ -84,7 +84,7 @@ pub extern "C" fn wasmrt_spec_set_require_os_sandbox(
     })
 }
 
-/// When to compile ahead of the run: "auto", "always" or "never".
+/// When to compile ahead of the run: "auto", "always", "cached" or "never".
 #[unsafe(no_mangle)]
 pub extern "C" fn wasmrt_spec_set_aot(spec: Option<&mut wasmrt_spec_t>, policy: Text<'_>, error: ErrorOut<'_>) -> bool {
     set(spec, error, |spec| {

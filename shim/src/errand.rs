@@ -4,6 +4,7 @@
 //! the guest in its memory, and leaves that process to the shim. It mounts the root file system itself, and takes it away again when
 //! nothing comes of it.
 
+use crate::background::{self, Later};
 use crate::command_line;
 use crate::complaints;
 use crate::failure::with_causes;
@@ -30,7 +31,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
-use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
+use wasmrt_model::{EngineChoice, Error, ErrorKind, Result, Tier};
 use wasmrt_runtime::{Contained, Custody, Parcel, Site, Terms};
 
 /// Where the root file system of a bundle is.
@@ -72,6 +73,8 @@ struct Delivered {
     /// None for a program of the kernel's.
     guest: Option<Terms>,
     terminal: bool,
+    /// What is to be compiled beside it.
+    later: Option<Later>,
 }
 
 /// A process that was made, as the shim gets it.
@@ -80,6 +83,8 @@ pub(crate) struct NewProcess {
     pub(crate) pid: i32,
     pub(crate) custody: Option<Custody>,
     pub(crate) terminal: Option<OwnedFd>,
+    /// What is to be compiled beside it, and its module.
+    pub(crate) later: Option<(Later, OwnedFd)>,
 }
 
 impl Order {
@@ -127,7 +132,7 @@ impl NewProcess {
     /// # Errors
     /// `Internal` when it cannot be read.
     pub(crate) fn read(parcel: Parcel) -> Result<Self> {
-        let Delivered { pid, guest, terminal } = serde_json::from_slice(&parcel.bytes)
+        let Delivered { pid, guest, terminal, later } = serde_json::from_slice(&parcel.bytes)
             .map_err(|source| Error::new(ErrorKind::Internal, "an answer makes no sense").with_source(source))?;
         let mut descriptors = parcel.descriptors.into_iter();
         let mut next =
@@ -137,7 +142,11 @@ impl NewProcess {
             None => None,
         };
         let terminal = if terminal { Some(next()?) } else { None };
-        Ok(Self { pid, custody, terminal })
+        let later = match later {
+            Some(later) => Some((later, next()?)),
+            None => None,
+        };
+        Ok(Self { pid, custody, terminal, later })
     }
 }
 
@@ -234,6 +243,7 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
         Some(bytes) => Program::without_a_file(bytes, name)?,
         None => rootfs.find_program(name, &variables, process.cwd(), must_be_wasm.as_deref())?,
     };
+    let mut background = None;
     let guest = match program.kind {
         ProgramKind::Linux => None,
         ProgramKind::Wasm => {
@@ -249,13 +259,6 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
                 config: &config,
             };
             let Translated { spec: mut run, ceiling, aot, enable_wasi, .. } = translate(request)?;
-            if aot == AotMode::Background {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "aot = background is not offered: nothing compiles beside a container yet",
-                )
-                .with_hint("take auto, which compiles what takes no time, or foreground"));
-            }
             let bytes = read(program.file)?;
             let (contained, custody) = if site.answers_requests(&bytes) {
                 let server = annotations.requests.server(&variables, &mut run)?;
@@ -271,10 +274,16 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
                 .with_hint("set enable_wasi, or build the module without WASI"));
             }
             let name = program.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let terms = custody.terms();
+            if aot == AotMode::Background && terms.tier() == Tier::Interpreter {
+                let later = Later::of(terms.engine(), &run, ceiling, (order.engine, order.config.clone()));
+                background = Some((later, background::in_memory(&bytes)?));
+            }
             Some((GuestExecutor { guest: Rc::new(contained), name }, custody))
         }
     };
     let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
+    let (later, module) = background.map_or((None, None), |(later, module)| (Some(later), Some(module)));
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
         quirks::without_control_groups(&spec, &order.bundle)?;
@@ -286,8 +295,8 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, guest, streams, console.as_ref())?;
     let terminal = console.map(|console| console.receive()).transpose()?;
-    let delivered =
-        Delivered { pid, guest: custody.as_ref().map(|custody| custody.terms().clone()), terminal: terminal.is_some() };
+    let guest = custody.as_ref().map(|custody| custody.terms().clone());
+    let delivered = Delivered { pid, guest, terminal: terminal.is_some(), later };
     let bytes = serde_json::to_vec(&delivered)
         .map_err(|source| Error::new(ErrorKind::Internal, "an answer cannot be written down").with_source(source))?;
     let mut descriptors = Vec::new();
@@ -298,6 +307,7 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
         }
     }
     descriptors.extend(terminal);
+    descriptors.extend(module);
     Ok(Parcel { bytes, descriptors })
 }
 

@@ -1,6 +1,8 @@
 //! What containerd is told without having asked.
 
+use crate::process::{Exit, told};
 use containerd_shim::event::Event;
+use containerd_shim::protos::events::task as events;
 use containerd_shim::protos::protobuf::MessageDyn;
 use containerd_shim::publisher::RemotePublisher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -33,5 +35,23 @@ async fn forward(
         if let Err(error) = publisher.publish(context, &topic, &namespace, event).await {
             log::warn!("the event {topic} was lost: {error}");
         }
+    }
+}
+
+/// The kernel has ended processes of a container for want of memory.
+pub(crate) fn out_of_memory(id: &str) -> events::TaskOOM {
+    events::TaskOOM { container_id: id.to_owned(), ..events::TaskOOM::default() }
+}
+
+/// A process of a container has ended.
+pub(crate) fn ended_event(id: &str, exec: &str, pid: i32, exit: Exit) -> events::TaskExit {
+    let (exit_status, exited_at) = told(Some(exit));
+    events::TaskExit {
+        container_id: id.to_owned(),
+        id: if exec.is_empty() { id.to_owned() } else { exec.to_owned() },
+        pid: pid.unsigned_abs(),
+        exit_status,
+        exited_at,
+        ..events::TaskExit::default()
     }
 }

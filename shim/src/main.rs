@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod artifact;
+mod background;
 mod cgroup;
 mod command_line;
 mod complaints;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     match arguments.get(1).and_then(|first| first.to_str()) {
         // How a zygote that died is replaced.
         Some("--control") => wasmrt_runtime::zygote_main_with_errands(arguments.into_iter(), errand::carry_out),
+        Some(background::ARGUMENT) => background::main(&arguments),
         Some("--version" | "-v" | "-version") => version::print(&arguments),
         _ => service::run(&arguments),
     }

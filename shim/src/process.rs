@@ -6,6 +6,7 @@ use crate::stdio::{Held, Named, Streams};
 use crate::terminal::Terminal;
 use crate::words::{in_annotations, sentence};
 use containerd_shim::protos::api::Status;
+use containerd_shim::protos::protobuf::MessageField;
 use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
 use oci_spec::runtime::Process as OciProcess;
 use rustix::event::{EventfdFlags, eventfd};
@@ -241,16 +242,17 @@ impl Running {
     }
 }
 
+/// How and when a process ended, as the task API says it. One that has not: 0, and never.
+pub(crate) fn told(exit: Option<Exit>) -> (u32, MessageField<Timestamp>) {
+    exit.map_or_else(Default::default, |exit| (exit.status, MessageField::some(exit.timestamp())))
+}
+
 /// Says the last words, and lets go of the streams, which is how their readers see the end.
 fn finish(io: &Mutex<ProcessIo>, text: Option<&str>) {
-    let ProcessIo { mut held, terminal } = std::mem::take(&mut *io.lock().unwrap_or_else(PoisonError::into_inner));
+    let ProcessIo { held, terminal } = std::mem::take(&mut *io.lock().unwrap_or_else(PoisonError::into_inner));
     match terminal {
         Some(terminal) => terminal.finish(text),
-        None => {
-            if let Some(text) = text {
-                held.say(text);
-            }
-        }
+        None => held.finish(text.unwrap_or_default()),
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
-use wasmrt_runtime::{Embedder, EmbedderConfig};
+use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig};
 
 /// What a pod's containers have in common, by the names that CRI implementations give it.
 const POD: [&str; 2] = ["io.kubernetes.cri.sandbox-id", "io.containerd.runc.v2.group"];
@@ -104,9 +104,14 @@ fn end_if_unknown() {
     }
 }
 
-fn remove_socket(setup: &Setup) {
+fn remove_socket(address: &str) {
     // It may not be there yet, or any more.
-    let _ = std::fs::remove_file(setup.socket.strip_prefix("unix://").unwrap_or(&setup.socket));
+    let _ = std::fs::remove_file(socket_of(address));
+}
+
+/// The file of an address.
+fn socket_of(address: &str) -> &str {
+    address.strip_prefix("unix://").unwrap_or(address)
 }
 
 fn reactor() -> Result<tokio::runtime::Runtime> {
@@ -117,19 +122,27 @@ fn reactor() -> Result<tokio::runtime::Runtime> {
 
 /// While there is one thread: the process that makes containers.
 fn become_shim(engine: EngineChoice, config: Option<&Path>) -> Result<Embedder> {
-    let config = Config::load(config)?;
     let mut embedder = EmbedderConfig::default();
-    let settings = config.settings(engine);
-    embedder.runtime.cache.directory = Some(settings.cache);
-    if let Some(bytes) = settings.cache_max_bytes {
-        embedder.runtime.cache.max_bytes = bytes.0;
-    }
+    embedder.runtime.cache = cache(engine, config)?;
     embedder.worker = Some(std::env::current_exe().map_err(|source| Error::io("cannot find this program", source))?);
     embedder.warm = match engine {
         EngineChoice::Named(engine) => vec![engine],
         _ => Vec::new(),
     };
     Embedder::forked(embedder, errand::carry_out)
+}
+
+/// Where a shim for this engine keeps artifacts.
+///
+/// # Errors
+/// Those of the configuration.
+pub(crate) fn cache(engine: EngineChoice, config: Option<&Path>) -> Result<CacheConfig> {
+    let settings = Config::load(config)?.settings(engine);
+    let mut cache = CacheConfig::in_directory(settings.cache);
+    if let Some(bytes) = settings.cache_max_bytes {
+        cache.max_bytes = bytes.0;
+    }
+    Ok(cache)
 }
 
 /// What the crate that speaks to containerd calls.
@@ -157,7 +170,9 @@ impl Shim for Service {
     async fn wait(&mut self) {
         self.exit.wait().await;
         // The bundle of the first container, where the crate looks for the socket's name, may be gone.
-        SETUP.get().map(remove_socket);
+        if let Some(setup) = SETUP.get() {
+            remove_socket(&setup.socket);
+        }
     }
 
     async fn create_task_service(&self, publisher: RemotePublisher) -> TaskService {
@@ -186,7 +201,6 @@ async fn delete(flags: &Flags) -> Result<()> {
 /// A shim that lives still lets go of the container; one that has no others ends. Of one that is dead, the socket is removed.
 async fn end_shim(on_disk: &OnDisk) {
     let Ok(address) = std::fs::read_to_string(on_disk.bundle.join("address")) else { return };
-    let socket = address.strip_prefix("unix://").unwrap_or(&address).to_owned();
     let let_go = async {
         let client = Client::connect(&address).await.ok()?;
         let request = api::ShutdownRequest { id: on_disk.id.clone(), now: true, ..api::ShutdownRequest::default() };
@@ -195,10 +209,10 @@ async fn end_shim(on_disk: &OnDisk) {
     };
     let heard = tokio::time::timeout(ENDED_WITHIN, let_go).await.ok().flatten();
     if heard.is_none()
-        && UnixStream::connect(&socket).is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+        && UnixStream::connect(socket_of(&address))
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
     {
-        // Somebody may have removed it meanwhile.
-        let _ = std::fs::remove_file(socket);
+        remove_socket(&address);
     }
 }
 
@@ -222,7 +236,7 @@ impl Started {
             // It may be gone already.
             let _ = child.kill();
             let _ = child.wait();
-            let _ = std::fs::remove_file(self.address.strip_prefix("unix://").unwrap_or(&self.address));
+            remove_socket(&self.address);
         }
     }
 }
@@ -321,5 +335,5 @@ fn write_address(bundle: &Path, address: &str) -> Result<()> {
 }
 
 fn answers(address: &str) -> bool {
-    UnixStream::connect(address.strip_prefix("unix://").unwrap_or(address)).is_ok()
+    UnixStream::connect(socket_of(address)).is_ok()
 }

@@ -4,9 +4,9 @@
 //! pipe because the other one is started again; the end comes when the process does. An input is held until the process begins, because whoever
 //! writes to it may not be there before; from then on its end is the process's end of input.
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::OpenOptions;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,10 @@ use wasmrt_model::{Error, ErrorKind, Result};
 
 /// How long whoever reads an output may take to open it. Later it still can, while the process lives.
 const READER_WITHIN: Duration = Duration::from_secs(1);
+/// How long whoever reads an output may take to read it to its end before the process's end is told.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+/// What a pipe that can be written to takes without blocking.
+const ROOM: usize = rustix::pipe::PIPE_BUF;
 
 /// What containerd says of a process's streams. Empty: none.
 #[derive(Debug, Clone, Default)]
@@ -42,18 +46,54 @@ pub(crate) struct Held {
     /// What keeps the input from ending before the process begins.
     pub(crate) stdin: Option<OwnedFd>,
     /// Where what we say of the process's end goes.
-    pub(crate) stderr: Option<File>,
-    others: Vec<OwnedFd>,
+    stderr: Option<OwnedFd>,
+    /// The ends that are written to.
+    outputs: Vec<OwnedFd>,
+    /// What keeps the outputs from ending.
+    keepers: Vec<OwnedFd>,
 }
 
 impl Held {
-    /// Says something at the end of the process's standard error.
-    pub(crate) fn say(&mut self, text: &str) {
-        if let Some(stderr) = &mut self.stderr {
-            // Nobody may be there to read it.
-            let _ = stderr.write_all(text.as_bytes());
+    /// Says something at the end of the process's standard error, and lets go of the streams once they were read.
+    pub(crate) fn finish(mut self, text: &str) {
+        self.keepers.clear();
+        if let Some(stderr) = &self.stderr {
+            say_and_wait(stderr, text, &self.outputs);
         }
     }
+}
+
+/// Says the last words, and waits until everything was read: clients that hear of the process's end give up what they have not begun to read.
+/// Waits a moment at most, and for nobody who is not there, as long as no keeper is.
+pub(crate) fn say_and_wait(output: &OwnedFd, text: &str, outputs: &[OwnedFd]) {
+    let until = Instant::now() + READ_WITHIN;
+    say(output, text, until);
+    let unread = |output: &OwnedFd| {
+        let bytes = rustix::io::ioctl_fionread(output).unwrap_or(0);
+        bytes > 0 && !poll(output, PollFlags::empty(), Duration::ZERO).contains(PollFlags::ERR)
+    };
+    while outputs.iter().any(unread) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Writes as much as there is room for.
+fn say(output: &OwnedFd, text: &str, until: Instant) {
+    for some in text.as_bytes().chunks(ROOM) {
+        let left = until.saturating_duration_since(Instant::now());
+        if !poll(output, PollFlags::OUT, left).contains(PollFlags::OUT) || rustix::io::write(output, some).is_err() {
+            return;
+        }
+    }
+}
+
+/// What is to be said of a descriptor, once something is, within a span of time.
+fn poll(fd: &OwnedFd, events: PollFlags, within: Duration) -> PollFlags {
+    let mut fds = [PollFd::new(fd, events)];
+    let within = Timespec { tv_sec: 0, tv_nsec: within.as_nanos().min(999_999_999) as i64 };
+    // Without an answer, nothing is said.
+    let _ = rustix::event::poll(&mut fds, Some(&within));
+    fds[0].revents()
 }
 
 /// Opens all three. May wait a moment.
@@ -80,7 +120,7 @@ pub(crate) fn open(named: &Named, container: &str, namespace: &str) -> Result<St
     } else {
         open_output("stderr", &named.stderr, (container, namespace), &mut held)?
     };
-    held.stderr = Some(File::from(stderr.try_clone().map_err(|source| failed("stderr", source))?));
+    held.stderr = Some(stderr.try_clone().map_err(|source| failed("stderr", source))?);
     Ok(Streams { ends: Some([stdin, stdout, stderr]), held })
 }
 
@@ -110,9 +150,10 @@ fn open_output(
 
 fn fifo_output(path: &Path, held: &mut Held) -> std::io::Result<OwnedFd> {
     let read = await_reader(path)?;
-    let keeper = open_fifo(path, OFlags::RDWR)?;
-    held.others.push(keeper);
-    read.map_or_else(|| open_fifo(path, OFlags::WRONLY), Ok)
+    held.keepers.push(open_fifo(path, OFlags::RDWR)?);
+    let end = read.map_or_else(|| open_fifo(path, OFlags::WRONLY), Ok)?;
+    held.outputs.push(end.try_clone()?);
+    Ok(end)
 }
 
 /// Opens a FIFO once somebody reads it, which takes a moment. What a process leaves in one that nobody has opened when it ends is lost. None when
@@ -173,7 +214,7 @@ fn start_logger(logger: &str, container: &str, namespace: &str, held: &mut Held)
     // It closes its end when it is ready, and also when it ends before.
     let mut nothing = [0];
     std::io::Read::read(&mut &ready, &mut nothing)?;
-    held.others.push(ready.into());
+    held.keepers.push(ready.into());
     Ok(writer.into())
 }
 

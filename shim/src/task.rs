@@ -1,21 +1,21 @@
 //! containerd's task API.
 
 use crate::artifact::{self, Store, Wanted};
+use crate::background;
 use crate::cgroup::{Cgroup, is_systemd_path};
 use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{self, Kind, NewProcess, Order, RootfsMount};
-use crate::events::Events;
+use crate::events::{Events, ended_event, out_of_memory};
 use crate::failure::{already_exists, not_found, precondition, status};
 use crate::oom::{self, OomWatch};
 use crate::options::RuntimeOptions;
-use crate::process::{Added, Exit, Place, Process, Running};
+use crate::process::{Added, Exit, Place, Process, Running, told};
 use crate::stats;
 use crate::stdio::{self, Named, Streams};
 use async_trait::async_trait;
 use containerd_shim::protos::api;
 use containerd_shim::protos::events::task as events;
 use containerd_shim::protos::protobuf::MessageField;
-use containerd_shim::protos::protobuf::well_known_types::timestamp::Timestamp;
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
 use oci_spec::runtime::{Process as OciProcess, Spec};
@@ -99,7 +99,7 @@ impl TaskService {
             let embedder = embedder.ok_or_else(|| Error::new(ErrorKind::Internal, "this shim has no zygote"))?;
             let Streams { ends, held } = streams;
             let parcel = order.parcel(ends)?;
-            let made = match embedder.errand(&parcel, NewProcess::read) {
+            let mut made = match embedder.errand(&parcel, NewProcess::read) {
                 Err(missed) if errand::misses_its_program(&missed) => {
                     let program = service.program_of_image(&order, missed)?;
                     embedder.errand(&order.parcel_with(program, parcel)?, NewProcess::read)?
@@ -109,6 +109,9 @@ impl TaskService {
                     made?
                 }
             };
+            if let Some(later) = made.later.take() {
+                background::begin(later);
+            }
             let oom = if start == Started::Created { OomWatch::of(made.pid).map(Arc::new) } else { None };
             let pid = made.pid;
             let (id, exec) = (order.container.clone(), start.exec_id());
@@ -141,6 +144,10 @@ impl TaskService {
     /// Ends the shim if it has no container, and none is being made.
     pub(crate) async fn end_unless_used(self) {
         let _made = self.making.write().await;
+        self.end_if_empty();
+    }
+
+    fn end_if_empty(&self) {
         if self.containers().is_empty() {
             self.exit.signal();
         }
@@ -176,27 +183,6 @@ impl Started {
             Self::Created => String::new(),
             Self::Exec(id) => id.clone(),
         }
-    }
-}
-
-fn out_of_memory(id: &str) -> events::TaskOOM {
-    events::TaskOOM { container_id: id.to_owned(), ..events::TaskOOM::default() }
-}
-
-/// How and when a process ended, as the task API says it. One that has not: 0, and never.
-fn told(exit: Option<Exit>) -> (u32, MessageField<Timestamp>) {
-    exit.map_or_else(Default::default, |exit| (exit.status, MessageField::some(exit.timestamp())))
-}
-
-fn ended_event(id: &str, exec: &str, pid: i32, exit: Exit) -> events::TaskExit {
-    let (exit_status, exited_at) = told(Some(exit));
-    events::TaskExit {
-        container_id: id.to_owned(),
-        id: if exec.is_empty() { id.to_owned() } else { exec.to_owned() },
-        pid: pid.unsigned_abs(),
-        exit_status,
-        exited_at,
-        ..events::TaskExit::default()
     }
 }
 
@@ -481,9 +467,7 @@ impl Task for TaskService {
                 self.remove(&request.id).await?;
             }
         }
-        if self.containers().is_empty() {
-            self.exit.signal();
-        }
+        self.end_if_empty();
         Ok(api::Empty::default())
     }
 }
@@ -494,8 +478,8 @@ impl TaskService {
     async fn reap_strangers(&self) {
         // A process that is being made is no stranger.
         let _made = self.making.write().await;
-        let mut known: Vec<i32> =
-            self.setup.embedder.iter().filter_map(|embedder| embedder.status().worker).map(u32::cast_signed).collect();
+        let mut known = background::processes();
+        known.extend(self.setup.embedder.iter().filter_map(|one| one.status().worker).map(u32::cast_signed));
         for container in self.containers().values() {
             known
                 .extend(container.processes.values().filter_map(|process| process.running.as_ref()).map(|one| one.pid));

@@ -1,6 +1,6 @@
 //! A process's terminal: our end of it, copied from and to the FIFOs that containerd names.
 
-use crate::stdio::{Named, open_fifo};
+use crate::stdio::{Named, open_fifo, say_and_wait};
 use rustix::fs::OFlags;
 use rustix::termios::Winsize;
 use std::fs::File;
@@ -19,7 +19,9 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Terminal {
     ours: OwnedFd,
     drained: Receiver<()>,
-    output: Option<File>,
+    output: Option<OwnedFd>,
+    /// What keeps the output from ending.
+    keeper: Option<OwnedFd>,
     /// What keeps the input from ending.
     pub(crate) stdin: Option<OwnedFd>,
 }
@@ -46,18 +48,19 @@ impl Terminal {
         }
         let (finished, drained) = channel();
         let mut output = None;
+        let mut keeper = None;
         if !named.stdout.is_empty() {
-            let (keeper, out) = open(&named.stdout, OFlags::WRONLY).map_err(failed)?;
-            output = Some(copy(&out)?);
+            let (keeps, out) = open(&named.stdout, OFlags::WRONLY).map_err(failed)?;
+            keeper = Some(keeps);
+            output = Some(out.try_clone().map_err(failed)?);
             let terminal = copy(&ours)?;
             spawn("stdout", move || {
                 pass_on(terminal, File::from(out));
-                drop(keeper);
                 // Nobody may be waiting for it.
                 let _ = finished.send(());
             })?;
         }
-        Ok(Self { ours, drained, output, stdin })
+        Ok(Self { ours, drained, output, keeper, stdin })
     }
 
     /// Changes how large programs see it.
@@ -69,11 +72,11 @@ impl Terminal {
 
     /// Once the process has ended: waits until its last words have been copied, and adds ours.
     pub(crate) fn finish(mut self, text: Option<&str>) {
-        if let (Some(text), Some(output)) = (text, &mut self.output) {
-            let _ = self.drained.recv_timeout(DRAINED_WITHIN);
-            let _ = output.write_all(text.replace('\n', "\r\n").as_bytes());
-        } else {
-            let _ = self.drained.recv_timeout(DRAINED_WITHIN);
+        self.keeper = None;
+        // Whoever is there may not read.
+        let _ = self.drained.recv_timeout(DRAINED_WITHIN);
+        if let Some(output) = self.output {
+            say_and_wait(&output, &text.unwrap_or_default().replace('\n', "\r\n"), std::slice::from_ref(&output));
         }
     }
 }

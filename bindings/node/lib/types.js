@@ -87,7 +87,7 @@
  * @property {'auto' | EngineName} [engine] The engine. `'auto'`, the default, takes the best that is there and has what the module needs.
  * @property {'process' | 'in-process'} [isolation] What stands between the guest and this process.
  * @property {boolean} [requireOsSandbox] Refuses to run where the kernel lacks a part of the second wall: Landlock and seccomp.
- * @property {'auto' | 'always' | 'never'} [aot] When to compile ahead, on engines that can also interpret.
+ * @property {'auto' | 'always' | 'cached' | 'never'} [aot] When to compile ahead, on engines that can also interpret.
  * @property {0 | 1 | 2 | 3} [optimize] How much to optimise when compiling.
  * @property {string[]} [args] The guest's arguments; the first one is its name for itself.
  * @property {Record<string, string | undefined>} [env] The guest's environment. Nothing of this process's is in it.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         engine: str
         """"auto", "wasmedge", "wasmtime" or "wasmer"."""
         aot: str
-        """"auto", "always" or "never": when to compile ahead."""
+        """"auto", "always", "cached" or "never": when to compile ahead; "cached" runs what was compiled before and compiles nothing."""
         optimize: Optional[int]
         """0 to 3: how much to optimise when compiling."""
         args: Iterable[str]

@@ -111,7 +111,7 @@ pub(crate) struct EngineArgs {
     /// flag what the kernel has is used, and the report says what that was.
     #[arg(long)]
     pub(crate) require_os_sandbox: bool,
-    /// When to compile first: auto, always or never
+    /// When to compile first: auto, always, cached (only what was compiled before) or never
     ///
     /// On engines that also interpret, 'auto', the default, takes native code when it is cached or quickly made; 'always' waits for
     /// it, and 'never' interprets.

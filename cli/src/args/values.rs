@@ -155,7 +155,7 @@ pub(crate) fn isolation() -> impl TypedValueParser<Value = IsolationLevel> {
 
 /// When to compile.
 pub(crate) fn aot() -> impl TypedValueParser<Value = AotPolicy> {
-    PossibleValuesParser::new(["auto", "always", "never"]).try_map(|text| text.parse::<AotPolicy>())
+    PossibleValuesParser::new(["auto", "always", "cached", "never"]).try_map(|text| text.parse::<AotPolicy>())
 }
 
 /// An optimisation level.

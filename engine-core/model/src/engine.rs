@@ -132,6 +132,8 @@ pub enum AotPolicy {
     Auto,
     /// Compile first if it is not cached, and fail when that fails.
     Always,
+    /// When it is cached. Interpret otherwise: nothing is compiled for this run.
+    Cached,
     /// Interpret.
     Never,
 }
@@ -143,10 +145,11 @@ impl FromStr for AotPolicy {
         match text {
             "auto" => Ok(Self::Auto),
             "always" => Ok(Self::Always),
+            "cached" => Ok(Self::Cached),
             "never" => Ok(Self::Never),
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("'{text}' is not an AOT policy: auto, always or never"),
+                format!("'{text}' is not an AOT policy: auto, always, cached or never"),
             )),
         }
     }

@@ -211,7 +211,7 @@ fn resolve_limits(spec: &RunSpec, ceiling: &Ceiling) -> Result<Limits> {
 fn resolve_tiers(spec: &RunSpec, capabilities: &Capabilities, enforcement: Enforcement) -> Result<()> {
     let engine = capabilities.engine;
     let interprets = capabilities.features(crate::Tier::Interpreter).is_some();
-    if spec.aot == AotPolicy::Never && !interprets {
+    if matches!(spec.aot, AotPolicy::Never | AotPolicy::Cached) && !interprets {
         return Err(Error::new(ErrorKind::Unsupported, format!("{engine} always compiles: it has no interpreter"))
             .with_hint("leave `aot` out, or take `engine=wasmedge`"));
     }

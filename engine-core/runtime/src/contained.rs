@@ -82,6 +82,18 @@ impl Terms {
         self.handles_signals
     }
 
+    /// The engine that runs it.
+    #[must_use]
+    pub fn engine(&self) -> EngineName {
+        self.engine
+    }
+
+    /// How the engine runs it.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
     /// The limits that hold, and were asked for.
     #[must_use]
     pub fn limits(&self) -> &LimitsSpec {

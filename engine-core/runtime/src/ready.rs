@@ -524,7 +524,9 @@ fn cached_tiers(engine: &dyn WasmEngine, plan: &RunPlan) -> Vec<Tier> {
     match plan.aot() {
         _ if !runs_native(engine, plan) => Vec::new(),
         AotPolicy::Never => Vec::new(),
-        AotPolicy::Auto if engine.capabilities().features(Tier::Interpreter).is_some() && plan.optimize().is_none() => {
+        AotPolicy::Auto | AotPolicy::Cached
+            if engine.capabilities().features(Tier::Interpreter).is_some() && plan.optimize().is_none() =>
+        {
             vec![Tier::Optimized, Tier::Baseline]
         }
         _ => vec![compiled_tier(engine, plan)],
@@ -537,7 +539,7 @@ fn tier_to_make(engine: &dyn WasmEngine, plan: &RunPlan, module_bytes: usize) ->
     match plan.aot() {
         _ if !runs_native(engine, plan) => Tier::Interpreter,
         _ if !interprets => compiled_tier(engine, plan),
-        AotPolicy::Never => Tier::Interpreter,
+        AotPolicy::Never | AotPolicy::Cached => Tier::Interpreter,
         AotPolicy::Auto if plan.optimize().is_none() => {
             if module_bytes <= AUTO_COMPILE_BYTES {
                 Tier::Baseline

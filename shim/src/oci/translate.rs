@@ -78,7 +78,8 @@ pub(crate) fn translate(request: Request<'_>) -> Result<Translated> {
     run.engine = engine;
     run.require_os_sandbox = annotations.require_os_sandbox.unwrap_or(settings.require_os_sandbox);
     run.aot = match aot {
-        AotMode::Auto | AotMode::Background => AotPolicy::Auto,
+        AotMode::Auto => AotPolicy::Auto,
+        AotMode::Background => AotPolicy::Cached,
         AotMode::Foreground => AotPolicy::Always,
         AotMode::Off => AotPolicy::Never,
     };

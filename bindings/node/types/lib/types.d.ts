@@ -156,7 +156,7 @@ export type GuestOptions = {
     /**
      * When to compile ahead, on engines that can also interpret.
      */
-    aot?: "auto" | "always" | "never";
+    aot?: "auto" | "always" | "cached" | "never";
     /**
      * How much to optimise when compiling.
      */

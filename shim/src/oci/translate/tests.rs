@@ -180,7 +180,7 @@ fn modes_of_compiling() {
     for (mode, aot, policy) in [
         ("auto", AotMode::Auto, AotPolicy::Auto),
         ("foreground", AotMode::Foreground, AotPolicy::Always),
-        ("background", AotMode::Background, AotPolicy::Auto),
+        ("background", AotMode::Background, AotPolicy::Cached),
         ("off", AotMode::Off, AotPolicy::Never),
     ] {
         let by_config = Container::new(specs::ctr()).config(&format!("aot = '{mode}'")).translate().unwrap();

@@ -1,12 +1,13 @@
 //! Which engine runs a container, and what is told of the shim.
 
-use wasmrt_e2e::Result;
+use std::time::Duration;
 use wasmrt_e2e::command::run;
-use wasmrt_e2e::containerd::{find_shim, linux};
+use wasmrt_e2e::containerd::{Runtime, find_shim, linux};
 use wasmrt_e2e::image::{Image, guest};
 use wasmrt_e2e::machine::{Machine, write_settings};
 use wasmrt_e2e::program::{Program, with_busybox};
 use wasmrt_e2e::trials::{CHOOSING, Question, WASM};
+use wasmrt_e2e::{Result, eventually};
 
 pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "engines::hello", runtimes: CHOOSING, ask: hello },
@@ -20,6 +21,9 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "engines::settings", runtimes: CHOOSING, ask: settings },
     Question { name: "engines::wrong_settings", runtimes: CHOOSING, ask: wrong_settings },
     Question { name: "engines::version", runtimes: CHOOSING, ask: version },
+    Question { name: "engines::compiled_beside", runtimes: INTERPRETING, ask: compiled_beside },
+    Question { name: "engines::compiled_after", runtimes: INTERPRETING, ask: compiled_after },
+    Question { name: "engines::compiled_first", runtimes: &[Runtime::Wasmtime], ask: compiled_first },
 ];
 
 fn hello(machine: &Machine) -> Result<()> {
@@ -117,4 +121,52 @@ fn version(machine: &Machine) -> Result<()> {
     let mut command = machine.world.command(&shim.display().to_string());
     command.arg("--version");
     run(command)?.success()?.says("wasmtime: 48")?.says("wasmedge: 0.").map(drop)
+}
+
+/// Engines that need not compile; where the shim chooses, it takes one of them.
+const INTERPRETING: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasm];
+
+const BESIDE: [&str; 2] = ["--annotation", "wasmrt.dev/aot=background"];
+
+/// The first container is interpreted and does not wait; the next one has native code.
+fn compiled_beside(machine: &Machine) -> Result<()> {
+    let image = machine.image(&[Program::Wait])?;
+    let container = |id: &str| machine.container_of(id, &image, &Program::Wait).with(&BESIDE);
+    for (id, compiled) in [("first", false), ("second", true)] {
+        let running = container(id).start("ready")?;
+        let pid = machine.pid_of(id)?;
+        let mapped = std::fs::read_to_string(machine.world.path(&format!("/proc/{pid}/maps")));
+        let mapped = mapped.map_err(|error| format!("/proc/{pid}/maps: {error}"))?;
+        if mapped.contains(".code") != compiled {
+            return Err(format!("{id}: expected native code: {compiled}\n{mapped}"));
+        }
+        wait_for_artifact(machine)?;
+        machine.ctr(&["task", "kill", "--signal", "SIGKILL", id])?.success()?;
+        running.finish()?.expect(137)?;
+    }
+    machine.is_clean()
+}
+
+/// A container that is over at once, and its shim with it, leaves a compiler behind that ends by itself.
+fn compiled_after(machine: &Machine) -> Result<()> {
+    machine.container("brief", &Program::Hello)?.with(&BESIDE).run()?.success()?.says("hello\n")?;
+    wait_for_artifact(machine)?;
+    eventually(Duration::from_secs(20), || machine.is_clean())
+}
+
+/// An engine that cannot interpret would keep the container waiting, and says so.
+fn compiled_first(machine: &Machine) -> Result<()> {
+    let container = machine.container("refused", &Program::Hello)?.with(&BESIDE);
+    container.run()?.refused(&["annotation wasmrt.dev/aot", "engine=wasmedge"])?;
+    machine.ctr(&["container", "delete", "refused"]).map(drop)
+}
+
+fn wait_for_artifact(machine: &Machine) -> Result<()> {
+    let cache = machine.world.path("/var/lib/wasmrt/cache");
+    eventually(Duration::from_secs(60), || {
+        let entries = std::fs::read_dir(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+        let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        let made = names.iter().any(|name| name.to_string_lossy().ends_with(".note"));
+        if made { Ok(()) } else { Err(format!("no artifact among {names:?}")) }
+    })
 }
