@@ -2,7 +2,7 @@
 #   make demo    installs what is missing, builds release, runs a real program on every engine
 #   make test    runs every test
 # and, for those who work on it:
-#   make lint | guests | bench | test-ffi | test-python | test-node | test-e2e | test-wasmer | install
+#   make lint | guests | bench | test-ffi | test-python | test-node | test-e2e | test-cgroup2 | test-wasmer | install
 
 CARGO ?= cargo
 # Shared by all checkouts: the engines take minutes to compile, once.
@@ -18,7 +18,7 @@ DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 
-.PHONY: demo test ffi test-ffi test-python test-node test-e2e test-wasmer setup build guests lint bench install clean-guests
+.PHONY: demo test ffi test-ffi test-python test-node test-e2e test-cgroup2 test-wasmer setup build guests lint bench install clean-guests
 
 demo: build guests
 	@tests/demo "$(WASMRT_CLI)" "$(WASMRT_GUESTS)"
@@ -66,6 +66,12 @@ test-node: build guests
 # The shim under a real containerd, Docker and CRI, as root; `test` has these among all others.
 test-e2e: build guests
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast -E 'package(wasmrt-e2e)'
+
+# The same with containerd's client on a machine with version 2 control groups alone, which is booted for it: an hour or less. `tests/e2e/cgroup2/run`
+# takes names of tests.
+test-cgroup2: build guests
+	@.ci/setup --cgroup2
+	@tests/e2e/cgroup2/run
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests

@@ -5,6 +5,7 @@ use containerd_shim::protos::protobuf::well_known_types::any::Any;
 use libcgroups::common::{
     AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, FreezerState, create_cgroup_manager,
 };
+use libcgroups::v2::util::get_unified_mount_point;
 use libcontainer::utils::get_cgroup_path;
 use oci_spec::runtime::{LinuxResources, Spec};
 use std::fmt::{self, Debug};
@@ -58,6 +59,25 @@ impl Cgroup {
             container_name: self.container.clone(),
         };
         create_cgroup_manager(config).map_err(|error| with_causes("cannot find the container's control group", &error))
+    }
+
+    /// Where it is, on a machine with version 2 control groups.
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
+        let failed = |error: &dyn std::error::Error| with_causes("cannot find the container's control group", error);
+        let root = get_unified_mount_point().map_err(|error| failed(&error))?;
+        let path = if self.systemd { self.scope()? } else { self.path.clone() };
+        Ok(root.join(path.strip_prefix("/").unwrap_or(&path)))
+    }
+
+    /// The group that systemd has made: what it called it is known of the processes in it, which may have made others below.
+    fn scope(&self) -> Result<PathBuf> {
+        let none = || Error::new(ErrorKind::NotFound, "no process is in the container's control group");
+        let process = self.processes()?.first().copied().ok_or_else(none)?;
+        let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup"))
+            .map_err(|source| Error::io("cannot find the container's control group", source))?;
+        let group = groups.lines().find_map(|line| line.strip_prefix("0::")).ok_or_else(none)?;
+        let end = group.find(".scope").map_or(group.len(), |at| at + ".scope".len());
+        Ok(PathBuf::from(&group[..end]))
     }
 
     /// All processes in it, whoever made them.

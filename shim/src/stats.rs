@@ -1,9 +1,10 @@
 //! What a container uses, as containerd takes it: in the shape of the version of control groups that the machine has.
 
+mod unified;
+
 use crate::cgroup::Cgroup;
 use crate::failure::with_causes;
 use containerd_shim::protos::cgroups::metrics as v1;
-use containerd_shim::protos::cgroups_v2::metrics as v2;
 use containerd_shim::protos::protobuf::well_known_types::any::Any;
 use containerd_shim::protos::protobuf::{MessageField, MessageFull};
 use libcgroups::common::{CgroupManager, CgroupSetup, get_cgroup_setup};
@@ -13,13 +14,15 @@ use wasmrt_model::Result;
 /// # Errors
 /// `Internal` when the control group cannot be read.
 pub(crate) fn of(cgroup: &Cgroup) -> Result<Any> {
-    let stats = cgroup.manage(|manager| {
-        manager.stats().map_err(|error| with_causes("cannot read what the container uses", &error))
-    })?;
     let setup = get_cgroup_setup().map_err(|error| with_causes("cannot tell control groups apart", &error))?;
     match setup {
-        CgroupSetup::Unified => packed(&unified(&stats), "io.containerd.cgroups.v2.Metrics"),
-        CgroupSetup::Hybrid | CgroupSetup::Legacy => packed(&legacy(&stats), "io.containerd.cgroups.v1.Metrics"),
+        CgroupSetup::Unified => packed(&unified::metrics(&cgroup.directory()?)?, "io.containerd.cgroups.v2.Metrics"),
+        CgroupSetup::Hybrid | CgroupSetup::Legacy => {
+            let stats = cgroup.manage(|manager| {
+                manager.stats().map_err(|error| with_causes("cannot read what the container uses", &error))
+            })?;
+            packed(&legacy(&stats), "io.containerd.cgroups.v1.Metrics")
+        }
     }
 }
 
@@ -102,52 +105,5 @@ fn legacy(stats: &Stats) -> v1::Metrics {
             ..v1::PidsStat::default()
         }),
         ..v1::Metrics::default()
-    }
-}
-
-/// Microseconds and bytes.
-fn unified(stats: &Stats) -> v2::Metrics {
-    let number = |name: &str| stats.memory.stats.get(name).copied().unwrap_or_default();
-    let memory = v2::MemoryStat {
-        anon: number("anon"),
-        file: number("file"),
-        kernel_stack: number("kernel_stack"),
-        slab: number("slab"),
-        sock: number("sock"),
-        shmem: number("shmem"),
-        file_mapped: number("file_mapped"),
-        file_dirty: number("file_dirty"),
-        file_writeback: number("file_writeback"),
-        inactive_anon: number("inactive_anon"),
-        active_anon: number("active_anon"),
-        inactive_file: number("inactive_file"),
-        active_file: number("active_file"),
-        unevictable: number("unevictable"),
-        pgfault: number("pgfault"),
-        pgmajfault: number("pgmajfault"),
-        usage: stats.memory.memory.usage,
-        usage_limit: stats.memory.memory.limit,
-        swap_usage: stats.memory.memswap.usage,
-        swap_limit: stats.memory.memswap.limit,
-        ..v2::MemoryStat::default()
-    };
-    let cpu = v2::CPUStat {
-        usage_usec: stats.cpu.usage.usage_total,
-        user_usec: stats.cpu.usage.usage_user,
-        system_usec: stats.cpu.usage.usage_kernel,
-        nr_periods: stats.cpu.throttling.periods,
-        nr_throttled: stats.cpu.throttling.throttled_periods,
-        throttled_usec: stats.cpu.throttling.throttled_time,
-        ..v2::CPUStat::default()
-    };
-    v2::Metrics {
-        pids: MessageField::some(v2::PidsStat {
-            current: stats.pids.current,
-            limit: stats.pids.limit,
-            ..v2::PidsStat::default()
-        }),
-        cpu: MessageField::some(cpu),
-        memory: MessageField::some(memory),
-        ..v2::Metrics::default()
     }
 }

@@ -54,8 +54,8 @@ pub(super) fn enter(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Puts this process back to where it was: a cgroup that has a process in it cannot be removed.
-pub(super) fn leave(former: &str) -> Result<()> {
+/// Puts processes back to where this one was: a cgroup that has a process in it cannot be removed, and in version 2 has nothing to give to others.
+pub(super) fn leave(former: &str, processes: &[u32]) -> Result<()> {
     for Hierarchy { mount, options, .. } in hierarchies()? {
         let controllers = options.strip_prefix("none,").unwrap_or(&options);
         let line = former.lines().find_map(|line| {
@@ -63,15 +63,20 @@ pub(super) fn leave(former: &str) -> Result<()> {
             line.strip_prefix(controllers)?.strip_prefix(':')
         });
         let path = line.unwrap_or("/");
-        join_cgroup(&mount.join(path.trim_start_matches('/')))?;
+        let cgroup = mount.join(path.trim_start_matches('/'));
+        processes.iter().try_for_each(|process| put(*process, &cgroup))?;
     }
     Ok(())
 }
 
 /// Puts this process into a cgroup.
 pub(super) fn join_cgroup(cgroup: &Path) -> Result<()> {
+    put(std::process::id(), cgroup)
+}
+
+fn put(process: u32, cgroup: &Path) -> Result<()> {
     let file = cgroup.join("cgroup.procs");
-    fs::write(&file, std::process::id().to_string()).map_err(failed(file.display()))
+    fs::write(&file, process.to_string()).map_err(failed(file.display()))
 }
 
 /// Removes a world's cgroups and what is below. What ran in them is dead; the kernel may take a moment to notice.

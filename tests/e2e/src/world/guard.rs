@@ -17,13 +17,13 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     let name = args.next().and_then(|name| name.into_string().ok()).ok_or("no name for the world")?;
     let directory = PathBuf::from(args.next().ok_or("no directory for the world")?);
     let former = fs::read_to_string("/proc/self/cgroup").map_err(failed("/proc/self/cgroup"))?;
-    let lived = live(&name, &directory);
-    let left = cgroups::leave(&former).and_then(|()| cgroups::remove(&name));
+    let lived = live(&name, &directory, &former);
+    let left = cgroups::leave(&former, &[std::process::id()]).and_then(|()| cgroups::remove(&name));
     let removed = fs::remove_dir_all(&directory).map_err(failed(directory.display()));
     lived.and(left).and(removed)
 }
 
-fn live(name: &str, directory: &PathBuf) -> Result<()> {
+fn live(name: &str, directory: &PathBuf, former: &str) -> Result<()> {
     for part in ["tmp", "home", "bin"] {
         let part = directory.join(part);
         fs::create_dir_all(&part).map_err(failed(part.display()))?;
@@ -39,6 +39,8 @@ fn live(name: &str, directory: &PathBuf) -> Result<()> {
         .spawn()
         .map_err(failed("unshare"))?;
     let named = crate::eventually(Duration::from_secs(20), || child_of(&mut unshare)).and_then(|init| {
+        // Whoever is in the world has it for itself.
+        cgroups::leave(former, &[std::process::id(), unshare.id()])?;
         let mut out = std::io::stdout();
         writeln!(out, "{}", json!({ "init": init })).and_then(|()| out.flush()).map_err(failed("stdout"))
     });

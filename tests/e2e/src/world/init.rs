@@ -90,7 +90,13 @@ fn delegate(root: &Path) -> Result<()> {
     let controllers = fs::read_to_string(root.join("cgroup.controllers")).map_err(failed("cgroup.controllers"))?;
     let wanted: Vec<_> = controllers.split_whitespace().map(|name| format!("+{name}")).collect();
     let control = root.join("cgroup.subtree_control");
-    if wanted.is_empty() { Ok(()) } else { fs::write(&control, wanted.join(" ")).map_err(failed(control.display())) }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    // Whoever started this process may still be about to leave.
+    crate::eventually(Duration::from_secs(10), || {
+        fs::write(&control, wanted.join(" ")).map_err(failed(control.display()))
+    })
 }
 
 fn place(source: &str, target: &Path, kind: &str, options: &str) -> Result<()> {
