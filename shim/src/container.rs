@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wasmrt_model::{Error, Result};
+use wasmrt_model::{Error, ErrorKind, Result};
 
 /// What a shim has started goes on for a moment when it is killed, and may make again what was removed.
 const LAST_WORK: Duration = Duration::from_millis(20);
@@ -36,16 +36,38 @@ pub(crate) struct Container {
     pub(crate) _oom: Option<Arc<OomWatch>>,
 }
 
+/// Where in a bundle libcontainer keeps containers, by their names: those of files in bundles are names, too.
+pub(crate) const KEPT: &str = "kept";
+
 /// What libcontainer keeps of a container, in its bundle.
 #[derive(Debug, Clone)]
 pub(crate) struct OnDisk {
-    pub(crate) bundle: PathBuf,
-    pub(crate) id: String,
+    bundle: PathBuf,
+    id: String,
 }
 
 impl OnDisk {
+    /// # Errors
+    /// `InvalidInput` for what is no name of a container: what is kept of it is removed in the end, and nothing else may be.
+    pub(crate) fn of(bundle: PathBuf, id: &str) -> Result<Self> {
+        let mut parts = Path::new(id).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(name)), None) if name == id => Ok(Self { bundle, id: id.to_owned() }),
+            _ => Err(Error::new(ErrorKind::InvalidInput, format!("'{id}' is no name of a container"))
+                .with_hint("containerd says it by -id")),
+        }
+    }
+
+    pub(crate) fn bundle(&self) -> &Path {
+        &self.bundle
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     fn directory(&self) -> PathBuf {
-        self.bundle.join(&self.id)
+        self.bundle.join(KEPT).join(&self.id)
     }
 
     fn load(&self) -> Result<Kept> {
@@ -146,6 +168,23 @@ impl OnDisk {
             if !back || Instant::now() > until {
                 return removed;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_or_removed_but_below_what_is_kept() {
+        let bundle = Path::new("/run/bundle");
+        for id in ["web", "rootfs", "config.json", "a.b-c_d", "..."] {
+            let on_disk = OnDisk::of(bundle.to_owned(), id).unwrap();
+            assert_eq!(on_disk.directory(), bundle.join(KEPT).join(id));
+        }
+        for id in ["", ".", "..", "/", "a/b", "a/", "../a", "/a", "./a"] {
+            assert!(OnDisk::of(bundle.to_owned(), id).is_err(), "{id}");
         }
     }
 }

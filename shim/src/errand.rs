@@ -7,6 +7,7 @@
 use crate::background::{self, Later};
 use crate::command_line;
 use crate::complaints;
+use crate::container::KEPT;
 use crate::failure::with_causes;
 use crate::oci::{
     Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
@@ -327,7 +328,7 @@ fn build(
         }
     };
     let mut builder = ContainerBuilder::new(order.container.clone(), SyscallType::default())
-        .with_root_path(&order.bundle)
+        .with_root_path(order.bundle.join(KEPT))
         .map_err(failed)?
         .with_console_socket(console.map(Console::path));
     builder = match guest {

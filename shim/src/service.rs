@@ -186,7 +186,7 @@ impl Shim for Service {
 /// Removes a container whose shim may be dead, and tells containerd how it ended.
 async fn delete(flags: &Flags) -> Result<()> {
     let bundle = std::env::current_dir().map_err(|source| Error::io("cannot find the bundle", source))?;
-    let on_disk = OnDisk { bundle, id: flags.id.clone() };
+    let on_disk = OnDisk::of(bundle, &flags.id)?;
     let exit = crate::process::Exit { status: KILLED, at: SystemTime::now() };
     end_shim(&on_disk).await;
     on_disk.remove_rest()?;
@@ -200,10 +200,11 @@ async fn delete(flags: &Flags) -> Result<()> {
 
 /// A shim that lives still lets go of the container; one that has no others ends. Of one that is dead, the socket is removed.
 async fn end_shim(on_disk: &OnDisk) {
-    let Ok(address) = std::fs::read_to_string(on_disk.bundle.join("address")) else { return };
+    let Ok(address) = std::fs::read_to_string(on_disk.bundle().join("address")) else { return };
     let let_go = async {
         let client = Client::connect(&address).await.ok()?;
-        let request = api::ShutdownRequest { id: on_disk.id.clone(), now: true, ..api::ShutdownRequest::default() };
+        let request =
+            api::ShutdownRequest { id: on_disk.id().to_owned(), now: true, ..api::ShutdownRequest::default() };
         let context = containerd_shim::Context::default();
         TaskClient::new(client).shutdown(context, &request).await.ok()
     };

@@ -82,7 +82,8 @@ impl TaskService {
     }
 
     fn on_disk(&self, id: &str) -> TtrpcResult<OnDisk> {
-        self.with(id, |container| Ok(OnDisk { bundle: container.bundle.clone(), id: id.to_owned() }))
+        let bundle = self.with(id, |container| Ok(container.bundle.clone()))?;
+        OnDisk::of(bundle, id).map_err(|error| status(&error))
     }
 
     /// Has a process made in a fork of the zygote, and takes it over.
@@ -227,6 +228,7 @@ impl Task for TaskService {
         }
         let options = RuntimeOptions::read(request.options.as_ref()).map_err(|error| status(&error))?;
         let bundle = PathBuf::from(&request.bundle);
+        let on_disk = OnDisk::of(bundle.clone(), &request.id).map_err(|error| status(&error))?;
         let spec = Spec::load(bundle.join("config.json")).map_err(|error| {
             status(&crate::failure::with_causes("cannot read the container's configuration", &error))
         })?;
@@ -261,7 +263,6 @@ impl Task for TaskService {
         let (running, oom) = match made {
             Ok(made) => made,
             Err(error) => {
-                let on_disk = OnDisk { bundle, id: request.id.clone() };
                 // What could not be made is what is told.
                 let _ = blocking(move || on_disk.remove(Some(&cgroup))).await;
                 drop(making);
@@ -529,13 +530,13 @@ impl TaskService {
             Ok((process.named.terminal, place, added))
         })?;
         let init = self.with_process(id, INIT, |process| Ok(process.pid()))?;
-        let file = on_disk.bundle.join(format!("exec-{exec}.json"));
+        let file = on_disk.bundle().join(format!("exec-{exec}.json"));
         let written = serde_json::to_vec(&process).map_err(std::io::Error::from);
         let written = written.and_then(|json| std::fs::write(&file, json));
         written.map_err(|source| status(&Error::io("cannot pass the process on", source)))?;
         let order = Order {
             container: id.to_owned(),
-            bundle: on_disk.bundle,
+            bundle: on_disk.bundle().to_owned(),
             engine: self.setup.engine,
             config: self.setup.config.clone(),
             terminal,

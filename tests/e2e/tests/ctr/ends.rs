@@ -1,6 +1,8 @@
 //! How containers end: exit codes, traps, and what cannot be started at all.
 
 use wasmrt_e2e::Result;
+use wasmrt_e2e::command::run;
+use wasmrt_e2e::containerd::find_shim;
 use wasmrt_e2e::image::Content;
 use wasmrt_e2e::machine::Machine;
 use wasmrt_e2e::program::Program;
@@ -17,6 +19,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "ends::program_is_a_directory", runtimes: ALL, ask: program_is_a_directory },
     Question { name: "ends::program_is_a_pipe", runtimes: WASM, ask: program_is_a_pipe },
     Question { name: "ends::program_links_outside", runtimes: WASM, ask: program_links_outside },
+    Question { name: "ends::named_like_a_file", runtimes: ALL, ask: named_like_a_file },
+    Question { name: "ends::nothing_named", runtimes: WASM, ask: nothing_named },
     Question { name: "ends::timeout", runtimes: WASM, ask: timeout },
     Question { name: "ends::fuel", runtimes: WASM, ask: fuel },
     Question { name: "ends::unknown_annotation", runtimes: WASM, ask: unknown_annotation },
@@ -49,6 +53,41 @@ fn missing_program(machine: &Machine) -> Result<()> {
 /// What was refused is gone, or can be removed: `ctr` keeps the container's record of a start that failed.
 fn gone(machine: &Machine, id: &str) -> Result<()> {
     machine.ctr(&["container", "delete", id]).map(drop)
+}
+
+/// A container may be called what a file of its bundle is called. What it runs from is the caller's, and stays.
+fn named_like_a_file(machine: &Machine) -> Result<()> {
+    let image = machine.image(&[Program::Hello])?;
+    for id in ["rootfs", "config.json", "work", "address"] {
+        machine.container_of(id, &image, &Program::Hello).run()?.success()?.says("hello\n")?;
+    }
+    let own = machine.world.directory().join("own");
+    std::fs::create_dir_all(own.join("bin")).map_err(|error| error.to_string())?;
+    std::fs::write(own.join("kept"), "kept").map_err(|error| error.to_string())?;
+    let handler = machine.runtime.handler();
+    let mut command =
+        wasmrt_e2e::containerd::client(&machine.world, &["run", "--rm", "--runtime", handler, "--rootfs"]);
+    command.arg(&own).arg("rootfs").args(Program::Hello.argv(machine.runtime.is_wasm()));
+    // There is no such program.
+    if run(command)?.code == 0 {
+        return Err("an empty directory has a program".to_owned());
+    }
+    gone(machine, "rootfs")?;
+    std::fs::read(own.join("kept")).map(drop).map_err(|error| format!("what was the caller's is gone: {error}"))
+}
+
+/// Whoever calls the shim by hand, and names no container, loses nothing.
+fn nothing_named(machine: &Machine) -> Result<()> {
+    let own = machine.world.directory().join("own");
+    std::fs::create_dir_all(&own).map_err(|error| error.to_string())?;
+    std::fs::write(own.join("kept"), "kept").map_err(|error| error.to_string())?;
+    let shim = find_shim()?;
+    for id in ["", "-id ''", "-id ..", "-id ../own"] {
+        let mut command = machine.world.command("sh");
+        command.args(["-c", &format!("cd '{}' && exec '{}' {id} delete", own.display(), shim.display())]);
+        run(command)?.refused(&["container"])?;
+    }
+    std::fs::read(own.join("kept")).map(drop).map_err(|error| format!("what was the caller's is gone: {error}"))
 }
 
 fn not_wasm(machine: &Machine) -> Result<()> {
