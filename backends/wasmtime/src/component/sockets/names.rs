@@ -44,6 +44,8 @@ impl ip_name_lookup::Host for SocketsView<'_> {
             Host::Ipv4(address) => futures::future::ready(Ok(Arc::from([IpAddr::V4(address)]))).boxed(),
             Host::Ipv6(address) => futures::future::ready(Ok(Arc::from([IpAddr::V6(address)]))).boxed(),
             Host::Domain(name) => async move {
+                // What is waited for is a descriptor, of which a guest has no more than of sockets.
+                let _place = network.place("resolve-addresses").ok_or(ErrorCode::TemporaryResolverFailure)?;
                 match network.resolve(name).await {
                     Ok(addresses) => Ok(addresses.iter().map(IpAddr::to_canonical).collect()),
                     Err(failure) => Err(code(&network, "resolve-addresses", &failure)),

@@ -16,6 +16,7 @@
 //! | `serve ADDRESS:PORT N` | says `listening on ADDRESS`, echoes N connections to their ends |
 //! | `echo ADDRESS:PORT N` | the same with N datagrams |
 //! | `crowd ADDRESS:PORT N` | listens, connects to itself N times, and accepts all of them then |
+//! | `ask NAME N` | begins to ask for a name N times, and how many of these nobody has answered or refused |
 //! | `meanwhile NAME ADDRESS:PORT` | the same once, after it has begun to ask for a name that nobody answers for |
 
 #[path = "component-net/calls.rs"]
@@ -35,6 +36,7 @@ fn main() {
             ["from", local, rest] => rest
                 .split_once(' ')
                 .map_or(Err(ErrorKind::InvalidInput.into()), |(to, text)| calls::tcp_from(local, to, text)),
+            ["ask", name, count] => number(count).and_then(|count| ask(name, count)),
             ["meanwhile", name, at] => meanwhile(name, at),
             ["bulk", to, count] => number(count).and_then(|count| bulk(to, count)),
             ["leave", to, count] => number(count).and_then(|count| leave(to, count)),
@@ -177,6 +179,11 @@ fn crowd(at: &str, count: usize) -> Answer {
     let came = (0..count).map(|_| TcpStream::connect(at)).collect::<std::io::Result<Vec<_>>>()?;
     let accepted = came.iter().map(|_| listener.accept()).collect::<std::io::Result<Vec<_>>>()?;
     Ok(format!("{} of them", accepted.len()))
+}
+
+fn ask(name: &str, count: usize) -> Answer {
+    let answers = (0..count).map(|_| calls::start_resolving(name)).collect::<std::io::Result<Vec<_>>>()?;
+    Ok(format!("{} of them", answers.iter().filter(|answer| !calls::is_resolved(answer)).count()))
 }
 
 fn meanwhile(name: &str, at: &str) -> Answer {

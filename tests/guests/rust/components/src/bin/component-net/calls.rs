@@ -33,7 +33,7 @@ pub fn start_resolving(name: &str) -> std::io::Result<ResolveAddressStream> {
     resolve_addresses(&instance_network(), name).map_err(failed)
 }
 
-/// Whether the answer is there.
+/// Whether the answer is there, a refusal included.
 pub fn is_resolved(answer: &ResolveAddressStream) -> bool {
     !matches!(answer.resolve_next_address(), Err(ErrorCode::WouldBlock))
 }
