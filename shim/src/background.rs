@@ -3,7 +3,7 @@
 //! The compiler is this program once more, in a session of its own, and outlives the shim of a container that is over at once. It has what the
 //! machine has to spare, is the first to go where memory is short, and shims that share a cache have one at a time.
 
-use crate::service;
+use crate::serve;
 use crate::words::sentence;
 use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,6 @@ fn start(later: &Later, module: OwnedFd) -> Result<Child> {
     })?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0(std::env::args_os().next().unwrap_or_default()).arg(ARGUMENT).arg(later);
-    // The containers' variables are not there, and those of the shim are for its own.
     command.stdin(module).stdout(Stdio::null()).stderr(Stdio::piped()).current_dir("/");
     let mut under_way = under_way();
     let child = command.spawn().map_err(failed)?;
@@ -133,7 +132,7 @@ fn compile(arguments: &[OsString]) -> Result<()> {
         Error::new(ErrorKind::InvalidInput, "nobody but the shim can ask for this").with_source(source)
     })?;
     stand_back();
-    let cache = service::cache(engine, config.as_deref())?;
+    let cache = serve::cache(engine, config.as_deref())?;
     let _turn = turn(ArtifactCache::open(&cache)?.path())?;
     let mut module = Vec::new();
     std::io::stdin().read_to_end(&mut module).map_err(|source| Error::io("cannot read the module", source))?;

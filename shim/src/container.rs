@@ -1,6 +1,6 @@
 //! A container from the shim's side: its bundle, its control group, its processes.
 
-use crate::cgroup::{Cgroup, is_systemd_path};
+use crate::cgroup::{Cgroup, apart, is_systemd_path};
 use crate::errand::{ROOTFS, unmount};
 use crate::failure::with_causes;
 use crate::oom::OomWatch;
@@ -99,11 +99,13 @@ impl OnDisk {
     /// Freezes its processes, or lets them go on.
     pub(crate) fn set_paused(&self, paused: bool) -> Result<()> {
         let mut kept = self.load()?;
-        if paused {
-            kept.pause().map_err(|error| with_causes("cannot pause the container", &error))
-        } else {
-            kept.resume().map_err(|error| with_causes("cannot resume the container", &error))
-        }
+        apart(|| {
+            if paused {
+                kept.pause().map_err(|error| with_causes("cannot pause the container", &error))
+            } else {
+                kept.resume().map_err(|error| with_causes("cannot resume the container", &error))
+            }
+        })
     }
 
     /// Ends what is left of it, and removes everything: processes, control group, state, mounts. It may be half made, or half removed.
@@ -134,7 +136,8 @@ impl OnDisk {
         let kept = self.directory().exists().then(|| self.load());
         // What cannot be read was not written to its end.
         if let Some(Ok(mut kept)) = kept {
-            let deleted = kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error));
+            let deleted =
+                apart(|| kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error)));
             removed = removed.and(deleted);
         }
         // It says that there may be something left.

@@ -5,6 +5,7 @@
 //! nothing comes of it.
 
 use crate::background::{self, Later};
+use crate::cgroup::Cgroup;
 use crate::command_line;
 use crate::complaints;
 use crate::container::KEPT;
@@ -295,6 +296,10 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     }
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, guest, streams, console.as_ref())?;
+    if let Kind::Init { systemd: true, .. } = order.kind {
+        // Nothing of the container runs before it is started.
+        Cgroup::of(&spec, &order.container, true).confine()?;
+    }
     let terminal = console.map(|console| console.receive()).transpose()?;
     let guest = custody.as_ref().map(|custody| custody.terms().clone());
     let delivered = Delivered { pid, guest, terminal: terminal.is_some(), later };

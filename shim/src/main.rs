@@ -1,8 +1,8 @@
 //! The containerd shim: runs WebAssembly containers, and the Linux containers of the same pod, under containerd's task API.
 //!
-//! One binary under many names; the name says which engine. containerd starts it as `start` and `delete`, which are over at once, and `start` starts it
-//! once more as the pod's shim. That one forks its zygote first of all, while it has one thread ([`errand`] is what happens in forks of that), and then
-//! serves ([`service`], [`task`]).
+//! One binary under many names; the name says which engine. containerd starts it as `start` and `delete` ([`service`]), which are over at once;
+//! [`start`] leaves a copy of itself, the pod's shim. That one forks its zygote first of all, while it has one thread ([`errand`] is what happens in forks
+//! of that), and then answers ([`serve`], [`task`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod artifact;
@@ -20,8 +20,11 @@ mod options;
 mod precheck;
 mod process;
 mod quirks;
+mod serve;
 mod service;
 mod signal;
+mod socket;
+mod start;
 mod stats;
 mod stdio;
 mod task;

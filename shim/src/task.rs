@@ -2,7 +2,7 @@
 
 use crate::artifact::{self, Store, Wanted};
 use crate::background;
-use crate::cgroup::{Cgroup, is_systemd_path};
+use crate::cgroup::{self, Cgroup};
 use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{self, Kind, NewProcess, Order, RootfsMount};
 use crate::events::{Events, ended_event, out_of_memory};
@@ -34,7 +34,6 @@ pub(crate) struct Setup {
     pub(crate) config: Option<PathBuf>,
     pub(crate) embedder: Option<Embedder>,
     pub(crate) namespace: String,
-    pub(crate) socket: String,
     pub(crate) store: Store,
 }
 
@@ -232,7 +231,7 @@ impl Task for TaskService {
         let spec = Spec::load(bundle.join("config.json")).map_err(|error| {
             status(&crate::failure::with_causes("cannot read the container's configuration", &error))
         })?;
-        let systemd = options.systemd_cgroup || is_systemd_path(&spec);
+        let systemd = cgroup::is_asked(&spec, options.systemd_cgroup).map_err(|error| status(&error))?;
         let cgroup = Cgroup::of(&spec, &request.id, systemd);
         let named = Named {
             terminal: request.terminal,

@@ -14,6 +14,7 @@ mod contained;
 pub mod doctor;
 mod embed;
 mod errand;
+mod fork;
 mod gauge;
 mod inspect;
 mod instance;
@@ -39,6 +40,7 @@ pub use embed::{
     Embedder, EmbedderConfig, EmbedderStatus, Module, PublishedAt, Run, StartOptions, WhenFull, find_worker,
 };
 pub use errand::{Errand, Parcel, Site};
+pub use fork::{Fork, fork};
 pub use inspect::{Inspection, Verdict};
 pub use instance::{
     CallEnd, CallLimits, CallOutcome, CallUsage, Caller, CancelHandle, Imports, Instance, InstanceUsage,

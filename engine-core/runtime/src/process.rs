@@ -8,7 +8,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::str::FromStr;
@@ -133,6 +133,12 @@ impl ChildProcess {
         };
         self.ended = Some(ended);
         Ok(ended)
+    }
+
+    /// Forgets it: it is neither ended nor reaped here.
+    pub(crate) fn leave(self) {
+        let mut child = ManuallyDrop::new(self);
+        drop(child.pidfd.take());
     }
 
     /// The processor time that it has used so far. None once it is gone.

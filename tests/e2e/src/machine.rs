@@ -166,6 +166,20 @@ impl Machine {
         Ok(processes)
     }
 
+    /// The processes that shims of ours have containers made by.
+    ///
+    /// # Errors
+    /// When the world is no more.
+    pub fn zygotes(&self) -> Result<Vec<u32>> {
+        let shims: Vec<u32> = self.shims()?.iter().map(|shim| shim.pid).collect();
+        let mut processes = self.world.processes()?;
+        processes.retain(|process| {
+            shims.contains(&process.parent)
+                && process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-"))
+        });
+        Ok(processes.iter().map(|process| process.pid).collect())
+    }
+
     /// The processes below these.
     ///
     /// # Errors

@@ -49,15 +49,7 @@ impl Broker {
         let message = encode(request, data)?;
         // What is longer than any message cannot be sent either: the system says so.
         retry(|| rustix::net::send(&self.socket, &message, SendFlags::NOSIGNAL))?;
-        self.buffer.resize(LONGEST, 0);
-        let (length, socket) = receive(self.socket.as_fd(), &mut self.buffer)?;
-        let (reply, data) = decode::<Reply>(&self.buffer[..length]).ok_or(Errno::IO)?;
-        match reply {
-            Reply::Denied(why) => Err(Failure::Denied(why)),
-            Reply::System(errno) => Err(Failure::System(errno)),
-            Reply::NoName => Err(Failure::NoName),
-            reply => Ok((reply, socket, data)),
-        }
+        hear(self.socket.as_fd(), &mut self.buffer)
     }
 
     /// Asks for the addresses of a name, and does not wait for them: they come over the socket, to [`resolved`].
@@ -142,12 +134,22 @@ impl Network for Broker {
 /// # Errors
 /// [`Failure::NoName`], or the system's.
 pub fn resolved(answer: &impl AsFd) -> Result<Vec<IpAddr>, Failure> {
-    let mut buffer = vec![0; LONGEST];
-    let (length, _) = receive(answer.as_fd(), &mut buffer)?;
-    match decode::<Reply>(&buffer[..length]).ok_or(Errno::IO)? {
-        (Reply::Addresses(addresses), _) => Ok(addresses),
-        (Reply::NoName, _) => Err(Failure::NoName),
+    match hear(answer.as_fd(), &mut Vec::new())? {
+        (Reply::Addresses(addresses), ..) => Ok(addresses),
         _ => Err(Errno::IO.into()),
+    }
+}
+
+/// An answer that is no failure, with what came with it.
+fn hear<'b>(socket: BorrowedFd<'_>, buffer: &'b mut Vec<u8>) -> Result<(Reply, Option<OwnedFd>, &'b [u8]), Failure> {
+    buffer.resize(LONGEST, 0);
+    let (length, sent) = receive(socket, buffer)?;
+    let (reply, data) = decode::<Reply>(&buffer[..length]).ok_or(Errno::IO)?;
+    match reply {
+        Reply::Denied(why) => Err(Failure::Denied(why)),
+        Reply::System(errno) => Err(Failure::System(errno)),
+        Reply::NoName => Err(Failure::NoName),
+        reply => Ok((reply, sent, data)),
     }
 }
 

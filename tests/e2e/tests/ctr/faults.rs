@@ -47,6 +47,22 @@ pub(crate) const QUESTIONS: &[Question] = &[
         ask: |machine| at(machine, Step::Running, Victim::Children),
     },
     Question {
+        name: "faults::zygote_killed_at_create",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::CgroupIsThere, Victim::Zygote),
+    },
+    Question {
+        name: "faults::zygote_killed_while_running",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::Running, Victim::Zygote),
+    },
+    Question {
+        name: "faults::zygote_killed_before_delete",
+        runtimes: WASM,
+        ask: |machine| at(machine, Step::Stopped, Victim::Zygote),
+    },
+    Question { name: "faults::zygote_killed_in_a_pod", runtimes: WASM, ask: zygote_killed_in_a_pod },
+    Question {
         name: "faults::all_killed_while_running",
         runtimes: ALL,
         ask: |machine| at(machine, Step::Running, Victim::All),
@@ -121,6 +137,27 @@ fn guest_ends_without_containerd(machine: &Machine) -> Result<()> {
     machine.remove("ends")
 }
 
+/// Containers do not depend on who made them, and their shim has others made.
+fn zygote_killed_in_a_pod(machine: &Machine) -> Result<()> {
+    let pod = ["--annotation", "io.containerd.runc.v2.group=pod"];
+    let image = machine.image(&[Program::Wait, Program::Hello])?;
+    machine.container_of("first", &image, &Program::Wait).with(&pod).detach()?;
+    for round in 0..rounds() {
+        let [zygote] = machine.zygotes()?[..] else { return Err(format!("round {round}: there is not one zygote")) };
+        machine.world.kill(zygote, Signal::KILL)?;
+        let next = format!("next{round}");
+        machine.container_of(&next, &image, &Program::Hello).with(&pod).run()?.success()?.says("hello\n")?;
+        let mut exec = wasmrt_e2e::containerd::client(&machine.world, &["task", "exec", "--exec-id", &next, "first"]);
+        exec.args(Program::Hello.argv(true));
+        run(exec)?.success()?.says("hello\n")?;
+        machine.wait_for_state("first", "RUNNING")?;
+        if machine.shims()?.len() != 1 || machine.zygotes()? == [zygote] {
+            return Err(format!("round {round}: the pod has not one shim with another zygote"));
+        }
+    }
+    machine.remove("first")
+}
+
 /// The client's streams end with it; the container can be ended and removed by another client.
 fn client_killed(machine: &Machine) -> Result<()> {
     let mut running = machine.container("orphan", &Program::Wait)?.start("ready")?;
@@ -143,6 +180,8 @@ enum Step {
 enum Victim {
     /// The shim itself.
     Shim,
+    /// The process that the shim has containers made by.
+    Zygote,
     /// Whatever the shim has started, but itself.
     Children,
     /// The shim and whatever it has started, at once.
@@ -214,6 +253,7 @@ fn strike(machine: &Machine, victim: Victim) -> Result<()> {
     let children: Vec<u32> = machine.below(&shims)?;
     let targets = match victim {
         Victim::Shim => shims,
+        Victim::Zygote => machine.zygotes()?,
         Victim::Children => children,
         _ => [shims, children].concat(),
     };
