@@ -5,6 +5,7 @@ use crate::module::{self, ModuleSource};
 use crate::output;
 use crate::progress::Progress;
 use crate::request::{apply_world, read_spec, runtime_config};
+use crate::words;
 use std::time::Duration;
 use wasmrt_model::component::ServeLimits;
 use wasmrt_model::stdio::{Input, Output};
@@ -20,6 +21,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<u8> {
     options.health = args.server.health_addr;
     options.limits = limits_of(&args);
     options.access_log = args.server.access_log;
+    options.voice = words::VOICE;
     options.threads = args.server.threads.map(usize::from);
     let quiet = args.quiet;
     let mut events = |event: ServeEvent| tell(&event, quiet);

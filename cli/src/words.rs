@@ -1,6 +1,9 @@
 //! What the command line calls the settings that hints name.
 
-use wasmrt_model::words;
+use wasmrt_model::words::{self, Voice};
+
+/// How a server speaks of itself.
+pub(crate) const VOICE: Voice = Voice { name: "wasm-run", word: flag };
 
 /// A text of the runtime's, in flags.
 pub(crate) fn in_flags(text: &str) -> String {

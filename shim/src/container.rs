@@ -33,7 +33,7 @@ pub(crate) struct Container {
     pub(crate) cgroup: Cgroup,
     pub(crate) processes: BTreeMap<String, Process>,
     /// Tells of the kernel's ending its processes, for as long as it is here.
-    pub(crate) _oom: Option<Arc<OomWatch>>,
+    pub(crate) oom: Option<Arc<OomWatch>>,
 }
 
 /// Where in a bundle libcontainer keeps containers, by their names: those of files in bundles are names, too.

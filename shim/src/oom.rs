@@ -67,9 +67,18 @@ impl OomWatch {
     /// Calls `tell` once for each process that was ended since it was looked at last.
     pub(crate) fn look(&self, mut tell: impl FnMut()) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffer = [0; 4096];
         // What it says is only that there is something to look at.
-        let _ = rustix::io::read(&self.changes, &mut buffer);
+        let _ = rustix::io::read(&self.changes, &mut [0; 4096]);
+        let seen = self.ended().unwrap_or(*told);
+        if seen > *told {
+            *told = seen;
+            tell();
+        }
+    }
+
+    /// How many processes were ended so far. None for a group that is gone, which ends nobody any more.
+    pub(crate) fn ended(&self) -> Option<u64> {
+        let mut buffer = [0; 4096];
         let text = match &self.source {
             Source::Control(control) => {
                 let count = control.read_at(&mut buffer, 0).unwrap_or(0);
@@ -77,12 +86,7 @@ impl OomWatch {
             }
             Source::Events(path) => fs::read_to_string(path).unwrap_or_default(),
         };
-        // A group that is gone has ended nobody since.
-        let seen = ended_in(&text).unwrap_or(*told);
-        if seen > *told {
-            *told = seen;
-            tell();
-        }
+        ended_in(&text)
     }
 }
 

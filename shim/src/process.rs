@@ -1,6 +1,7 @@
 //! One process of a container, from containerd's side: what it is doing, how it is ended, how it ended.
 
 use crate::errand::NewProcess;
+use crate::oom::OomWatch;
 use crate::signal;
 use crate::stdio::{Held, Named, Streams};
 use crate::terminal::Terminal;
@@ -157,6 +158,7 @@ impl Running {
         made: NewProcess,
         held: Held,
         place: Place,
+        memory: Option<Arc<OomWatch>>,
         ended: impl FnOnce(Exit) + Send + 'static,
     ) -> Result<Self> {
         let Place { named, io, sender, seen } = place;
@@ -178,9 +180,12 @@ impl Running {
             ended_by: Arc::clone(&ended_by),
             exit,
         };
+        let killed_before = memory.as_ref().and_then(|memory| memory.ended());
         let watching = move || {
+            // By the kernel, in the process's control group, while the process lived.
+            let out_of_memory = || memory.is_some_and(|memory| memory.ended() > killed_before);
             let (status, text) = match made.custody {
-                Some(custody) => end_of_guest(custody, made.pid, &begins, &ended_by),
+                Some(custody) => end_of_guest(custody, made.pid, &begins, &ended_by, out_of_memory),
                 None => (end_of_program(pid), None),
             };
             finish(&io, text.as_deref());
@@ -257,16 +262,25 @@ fn finish(io: &Mutex<ProcessIo>, text: Option<&str>) {
 }
 
 /// The status of a guest's end, and what is said of it.
-fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI32) -> (u32, Option<String>) {
+fn end_of_guest(
+    custody: Custody,
+    pid: i32,
+    begins: &OwnedFd,
+    ended_by: &AtomicI32,
+    out_of_memory: impl FnOnce() -> bool,
+) -> (u32, Option<String>) {
     let limits = *custody.terms().limits();
     let mut outcome = match custody.watch(pid, begins.as_fd()) {
         Ok(outcome) => outcome,
         Err(error) => return (u32::from(error.kind().exit_code()), Some(format!("wasmrt: {}\n", sentence(&error)))),
     };
     let ended_by = ended_by.load(Ordering::Acquire);
+    let mut why = None;
     if outcome.status == (ExitStatus::Signaled { signal: libc::SIGKILL }) {
         if ended_by != 0 {
             outcome.status = ExitStatus::Signaled { signal: ended_by };
+        } else if out_of_memory() {
+            why = Some("  the container's control group was out of memory\n");
         } else if is_used_up(&limits, outcome.usage.cpu_time) {
             outcome.status = ExitStatus::LimitReached { limit: LimitKind::CpuTime };
         }
@@ -275,6 +289,7 @@ fn end_of_guest(custody: Custody, pid: i32, begins: &OwnedFd, ended_by: &AtomicI
     if let Some(ending) = Ending::of(&outcome, &limits).filter(|_| ended_by == 0) {
         text.push_str(&format!("wasmrt: {}\n", ending.headline));
         text.extend(ending.details.iter().map(|line| format!("  {line}\n")));
+        text.extend(why);
     }
     if !outcome.status.success() {
         let said = |refusal: &String| format!("wasmrt: refused while it ran: {}\n", in_annotations(refusal));

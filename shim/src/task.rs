@@ -112,7 +112,10 @@ impl TaskService {
             if let Some(later) = made.later.take() {
                 background::begin(later);
             }
-            let oom = if start == Started::Created { OomWatch::of(made.pid).map(Arc::new) } else { None };
+            let oom = match start {
+                Started::Created => OomWatch::of(made.pid).map(Arc::new),
+                Started::Exec(_) => service.containers().get(&order.container).and_then(|one| one.oom.clone()),
+            };
             let pid = made.pid;
             let (id, exec) = (order.container.clone(), start.exec_id());
             let (events, watch) = (service.events.clone(), oom.clone());
@@ -122,7 +125,7 @@ impl TaskService {
                 }
                 events.publish(ended_event(&id, &exec, pid, exit));
             };
-            Ok((Running::watch(made, held, place, ended)?, oom))
+            Ok((Running::watch(made, held, place, oom.clone(), ended)?, oom))
         })
         .await
     }
@@ -275,7 +278,7 @@ impl Task for TaskService {
         process.running = Some(running);
         let pid = process.pid();
         let processes = BTreeMap::from([(INIT.to_owned(), process)]);
-        self.containers().insert(request.id.clone(), Container { bundle, cgroup, processes, _oom: oom });
+        self.containers().insert(request.id.clone(), Container { bundle, cgroup, processes, oom });
         self.events.publish(events::TaskCreate {
             container_id: request.id.clone(),
             bundle: request.bundle.clone(),

@@ -1,7 +1,11 @@
 //! What containers call the settings that hints name: annotations, mostly.
 
 use crate::oci::PREFIX;
+use wasmrt_model::words::Voice;
 use wasmrt_model::{Error, words};
+
+/// How servers in containers speak of themselves.
+pub(crate) const VOICE: Voice = Voice { name: "wasmrt", word: annotation };
 
 /// A text of the runtime's, in the words of annotations.
 pub(crate) fn in_annotations(text: &str) -> String {

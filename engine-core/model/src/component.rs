@@ -5,6 +5,7 @@
 
 use crate::backend::{CompileOptions, Ending};
 use crate::network::Listener;
+use crate::words::Voice;
 use crate::{Error, ErrorKind, ModuleInfo, Result, RunPlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -252,7 +253,9 @@ pub struct ServerSetup {
     pub limits: ServeLimits,
     /// What is told of each request, on `log`.
     pub access_log: AccessLog,
-    /// Where lines of the server's own go.
+    /// How lines of the server's own speak.
+    pub voice: Voice,
+    /// Where they go.
     pub log: OwnedFd,
     /// Becomes readable when the server is to stop: it accepts no more and finishes what is under way.
     pub stop: OwnedFd,
@@ -264,8 +267,8 @@ impl ServerSetup {
     /// A server with the usual limits.
     #[must_use]
     pub fn new(listener: TcpListener, log: OwnedFd, stop: OwnedFd) -> Self {
-        let (limits, access_log) = (ServeLimits::default(), AccessLog::default());
-        Self { listener, health: None, limits, access_log, log, stop, threads: 1 }
+        let (limits, access_log, voice) = (ServeLimits::default(), AccessLog::default(), Voice::default());
+        Self { listener, health: None, limits, access_log, voice, log, stop, threads: 1 }
     }
 
     /// The address that it listens at.

@@ -25,6 +25,29 @@ pub const SETTINGS: &[&str] = &[
 /// A front-end's word for a setting, with a value or without; None where it has none.
 pub type Word = fn(setting: &str, value: Option<&str>) -> Option<String>;
 
+/// How a front-end speaks where there is nobody to put its words in: under which name, and in which words.
+#[derive(Debug, Clone, Copy)]
+pub struct Voice {
+    /// What its lines begin with.
+    pub name: &'static str,
+    /// What it calls settings.
+    pub word: Word,
+}
+
+impl Voice {
+    /// A text in its words.
+    #[must_use]
+    pub fn in_words(self, text: &str) -> String {
+        in_words(text, self.word)
+    }
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { name: "wasmrt", word: |_, _| None }
+    }
+}
+
 /// A text with the front-end's words in place of settings.
 #[must_use]
 pub fn in_words(text: &str, word: Word) -> String {

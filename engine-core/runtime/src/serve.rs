@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use wasmrt_host::HostRoot;
 use wasmrt_model::backend::{Code, Ending};
 use wasmrt_model::component::{AccessLog, ComponentOptions, ComponentResources, Pool, ServeLimits, ServerSetup};
+use wasmrt_model::words::Voice;
 use wasmrt_model::{Error, ErrorKind, ExitStatus, OsSandbox, Result};
 
 /// The first pause before a worker that died is started again; it doubles up to the longest.
@@ -54,6 +55,8 @@ pub struct ServeOptions<'a> {
     pub limits: ServeLimits,
     /// What is told of each request, on standard error.
     pub access_log: AccessLog,
+    /// How requests that went wrong are told there.
+    pub voice: Voice,
     /// How many threads run guests; None means as many as there are processors.
     pub threads: Option<usize>,
     /// Hears what happens.
@@ -69,6 +72,7 @@ impl<'a> ServeOptions<'a> {
             health: None,
             limits: ServeLimits::default(),
             access_log: AccessLog::default(),
+            voice: Voice::default(),
             threads: None,
             events: None,
         }
@@ -169,14 +173,15 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// Serves until somebody asks it to stop.
 pub(crate) fn serve(ready: Ready, listeners: &Listeners, options: ServeOptions<'_>) -> Result<Served> {
-    let ServeOptions { limits, access_log, threads, events, .. } = options;
+    let ServeOptions { limits, access_log, voice, threads, events, .. } = options;
     let mut silent = |_| {};
     let events: &mut dyn FnMut(ServeEvent) = match events {
         Some(events) => events,
         None => &mut silent,
     };
     let signals = take_signals()?;
-    Server::new(ready, listeners, HostRoot::Refuse, Terms { limits, access_log, threads })?.serve(&signals, events)
+    Server::new(ready, listeners, HostRoot::Refuse, Terms { limits, access_log, voice, threads })?
+        .serve(&signals, events)
 }
 
 /// From here on signals are waited for. What arrives meanwhile is not lost.
@@ -189,6 +194,7 @@ pub(crate) fn take_signals() -> Result<SignalsAsDescriptor> {
 pub(crate) struct Terms {
     pub(crate) limits: ServeLimits,
     pub(crate) access_log: AccessLog,
+    pub(crate) voice: Voice,
     pub(crate) threads: Option<usize>,
 }
 
@@ -207,6 +213,7 @@ pub(crate) struct Server<'a> {
     host_root: HostRoot,
     limits: ServeLimits,
     access_log: AccessLog,
+    voice: Voice,
     threads: usize,
     memory_bytes: Option<u64>,
     open_files: Option<u64>,
@@ -216,7 +223,7 @@ pub(crate) struct Server<'a> {
 impl<'a> Server<'a> {
     /// `host_root`: whether the root of the file system that it finds may be its guests'.
     pub(crate) fn new(mut ready: Ready, listeners: &'a Listeners, host_root: HostRoot, terms: Terms) -> Result<Self> {
-        let Terms { limits, access_log, threads } = terms;
+        let Terms { limits, access_log, voice, threads } = terms;
         let threads = threads.unwrap_or_else(processors);
         let component = ready
             .component
@@ -249,6 +256,7 @@ impl<'a> Server<'a> {
             host_root,
             limits,
             access_log,
+            voice,
             threads,
             memory_bytes,
             open_files,
@@ -364,6 +372,7 @@ impl<'a> Server<'a> {
         };
         setup.limits = self.limits;
         setup.access_log = self.access_log;
+        setup.voice = self.voice;
         setup.threads = self.threads;
         let code = match &self.code {
             OwnedCode::Wasm(bytes) => Code::Wasm(bytes),

@@ -71,6 +71,7 @@ impl Requests {
         server.limits.queue =
             self.queue.unwrap_or(self.limits.concurrency.saturating_mul(ServeLimits::WAITING_FOR_EACH));
         server.access_log = self.access_log;
+        server.voice = crate::words::VOICE;
         server.words = words;
         Ok(server)
     }

@@ -66,7 +66,7 @@ pub(super) fn serve(
     resources: ComponentResources,
     setup: ServerSetup,
 ) -> Result<()> {
-    let ServerSetup { listener, health, limits, access_log, log, stop, threads, .. } = setup;
+    let ServerSetup { listener, health, limits, access_log, voice, log, stop, threads, .. } = setup;
     let failed = |what: &'static str| move |source| Error::io(what, source);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.max(1))
@@ -82,7 +82,7 @@ pub(super) fn serve(
             plan: plan.clone(),
             streams: Standard::new(resources, Place::Server),
             limits,
-            log: Log::new(log, access_log),
+            log: Log::new(log, access_log, voice),
             refused: Refusals::default(),
             ticker,
             slots: Arc::new(Semaphore::new(limits.concurrency)),

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use wasmrt_host::HostRoot;
 use wasmrt_model::component::{AccessLog, ServeLimits};
+use wasmrt_model::words::Voice;
 use wasmrt_model::{Error, ErrorKind, ExitStatus, Result};
 
 /// How a component that answers requests is served in a container.
@@ -26,6 +27,8 @@ pub struct ContainedServer {
     pub limits: ServeLimits,
     /// What is told of each request, on standard error.
     pub access_log: AccessLog,
+    /// How requests that went wrong are told there.
+    pub voice: Voice,
     /// What is said there of what happens to the server; None is nothing.
     pub words: fn(&ServeEvent) -> Option<String>,
 }
@@ -34,7 +37,8 @@ impl ContainedServer {
     /// The usual limits at these addresses, without a word.
     #[must_use]
     pub fn new(addresses: Vec<SocketAddr>) -> Self {
-        Self { addresses, limits: ServeLimits::default(), access_log: AccessLog::default(), words: |_| None }
+        let (limits, access_log, voice) = (ServeLimits::default(), AccessLog::default(), Voice::default());
+        Self { addresses, limits, access_log, voice, words: |_| None }
     }
 }
 
@@ -67,10 +71,10 @@ impl ServerJob {
         let signals = serve::take_signals()?;
         let ready = self.ready.borrow_mut().take();
         let ready = ready.ok_or_else(|| Error::new(ErrorKind::Internal, "a server was entered twice"))?;
-        let ContainedServer { addresses, limits, access_log, words } = &self.server;
+        let ContainedServer { addresses, limits, access_log, voice, words } = &self.server;
         let listeners = serve::listen_at_first(addresses)?;
         let opens_files = !ready.plan.preopens().is_empty();
-        let terms = Terms { limits: *limits, access_log: *access_log, threads: None };
+        let terms = Terms { limits: *limits, access_log: *access_log, voice: *voice, threads: None };
         let server = Server::new(ready, &listeners, HostRoot::Allow, terms)?;
         let mut keep = server.descriptors();
         keep.push(signals.descriptor());

@@ -17,6 +17,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "servers::annotations", runtimes: WASM, ask: |machine| with(machine, annotations) },
     Question { name: "servers::denied", runtimes: WASM, ask: |machine| with(machine, denied) },
     Question { name: "servers::drains", runtimes: WASM, ask: |machine| with(machine, drains) },
+    Question { name: "servers::refused", runtimes: WASM, ask: |machine| with(machine, refused) },
     Question { name: "servers::killed", runtimes: WASM, ask: |machine| with(machine, killed) },
     Question { name: "servers::unbounded_requests", runtimes: WASM, ask: |machine| with(machine, unbounded_requests) },
 ];
@@ -120,6 +121,21 @@ fn denied(cri: &Cri<'_>) -> Result<()> {
         Ok(None) => {}
         Err(complaint) if complaint.contains("wasmrt.dev/network.listen=0.0.0.0:8080") => {}
         other => return Err(format!("expected a refusal that names the annotation: {other:?}")),
+    }
+    pod.remove()
+}
+
+/// What it is refused while it answers is in its log, with the annotation that would allow it.
+fn refused(cri: &Cri<'_>) -> Result<()> {
+    let pod = cri.pod()?;
+    let image = image(cri, "rust/component-http")?;
+    if start(cri, &pod, &image, |config| annotate(config, "network.allow", "listen=*"))?.is_some() {
+        ask(cri, &pod, 8080, "/health")?;
+        let mut curl = cri.machine().world.command("curl");
+        let url = format!("http://{}:8080/fetch?url=http://192.0.2.1:81/", pod.address()?);
+        curl.args(["--silent", "--show-error", "--max-time", "5", &url]);
+        run(curl)?.success()?.says("HttpRequestDenied\n")?;
+        pod.logged("server", "connect=192.0.2.1:81 in the annotation wasmrt.dev/network.allow")?;
     }
     pod.remove()
 }

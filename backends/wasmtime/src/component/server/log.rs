@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Instant, SystemTime};
 use wasmrt_model::component::AccessLog;
+use wasmrt_model::words::Voice;
 
 /// The longest that somebody's own words may be in a line, in characters.
 const MOST_QUOTED: usize = 512;
@@ -15,16 +16,22 @@ const MOST_QUOTED: usize = 512;
 pub(super) struct Log {
     fd: OwnedFd,
     access: AccessLog,
+    voice: Voice,
 }
 
 impl Log {
-    pub(super) fn new(fd: OwnedFd, access: AccessLog) -> Self {
-        Self { fd, access }
+    pub(super) fn new(fd: OwnedFd, access: AccessLog, voice: Voice) -> Self {
+        Self { fd, access, voice }
     }
 
     /// Says something that a person has to know.
     pub(super) fn say(&self, text: &str) {
-        self.write(&format!("wasm-run: {text}\n"));
+        self.write(&format!("{}: {text}\n", self.voice.name));
+    }
+
+    /// Something that a guest was refused while it answered.
+    pub(super) fn denied(&self, request: &str, refusal: &str) {
+        self.say(&format!("{request}: refused: {}", self.voice.in_words(refusal)));
     }
 
     /// A request that hyper did not let through.

@@ -243,7 +243,7 @@ async fn run(work: Work, request: Request<Seen<Incoming, Bound>>, sender: onesho
     let _or_cut_off = timeout_at(deadline, store.data().network().last_writes()).await;
     for line in store.data().refusals() {
         if server.refused.add(|| line.clone()) {
-            server.log.say(&format!("{}: refused: {line}", named(&method, &target)));
+            server.log.denied(&named(&method, &target), &line);
         }
     }
     let ending = match ended {
