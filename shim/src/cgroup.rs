@@ -1,8 +1,9 @@
-//! A container's control group, by the library that made it.
+//! A container's control group, by the library that made it, or by systemd.
 
+mod bus;
 mod systemd;
 
-pub(crate) use systemd::{apart, is_asked, is_systemd_path};
+pub(crate) use systemd::check;
 
 use crate::failure::with_causes;
 use containerd_shim::protos::protobuf::well_known_types::any::Any;
@@ -11,26 +12,29 @@ use libcgroups::common::{
 };
 use libcgroups::v2::util::get_unified_mount_point;
 use libcontainer::utils::get_cgroup_path;
-use oci_spec::runtime::{LinuxResources, Spec};
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources, Spec};
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use systemd::is_of_systemd;
 use wasmrt_model::{Error, ErrorKind, Result};
+
+/// Where a group lists its processes.
+const MEMBERS: &str = "cgroup.procs";
 
 /// How long processes may take to end that were killed.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Where a container's control group is, and who makes it.
+/// Where a container's control group is.
 #[derive(Clone)]
 pub(crate) struct Cgroup {
     /// What it is called.
     name: PathBuf,
     /// Where it is, from the root of all groups.
     place: PathBuf,
-    systemd: bool,
     container: String,
-    resources: LinuxResources,
+    devices: Option<Vec<LinuxDeviceCgroup>>,
     /// Finding the places of a group takes longer than everything that is done there.
     found: Arc<OnceLock<AnyCgroupManager>>,
 }
@@ -42,42 +46,49 @@ impl Debug for Cgroup {
 }
 
 impl Cgroup {
-    pub(crate) fn of(spec: &Spec, container: &str, systemd: bool) -> Self {
+    pub(crate) fn of(spec: &Spec, container: &str) -> Self {
         let linux = spec.linux().as_ref();
         let name = get_cgroup_path(&linux.and_then(|linux| linux.cgroups_path().clone()), container);
-        let scope = systemd.then(|| systemd::place(&name.to_string_lossy()).ok()).flatten();
-        let place = scope.unwrap_or_else(|| name.clone());
-        let resources = linux.and_then(|linux| linux.resources().clone()).unwrap_or_default();
-        Self { name, place, systemd, container: container.to_owned(), resources, found: Arc::default() }
+        let path = name.to_str().filter(|path| is_of_systemd(path));
+        let place = path.and_then(|path| systemd::place(path).ok()).unwrap_or_else(|| name.clone());
+        let devices = linux.and_then(|linux| linux.resources().as_ref()).and_then(|all| all.devices().clone());
+        Self { name, place, container: container.to_owned(), devices, found: Arc::default() }
+    }
+
+    /// Has systemd make it if it is systemd's, with this process in it, and puts down where it is for whoever makes the container.
+    pub(crate) fn begin(&self, spec: &Spec, bundle: &Path) -> Result<Option<Begun>> {
+        let Some(path) = self.name.to_str().filter(|path| is_of_systemd(path)) else { return Ok(None) };
+        let root = mount_point()?;
+        let former = root.join(systemd::own_group()?.trim_start_matches('/')).join(MEMBERS);
+        systemd::start(path, &self.container)?;
+        enable_controllers(&root, &self.directory()?);
+        let mut spec = spec.clone();
+        if let Some(linux) = spec.linux_mut() {
+            linux.set_cgroups_path(Some(self.place.clone()));
+        }
+        spec.save(bundle.join("config.json"))
+            .map_err(|error| with_causes("cannot write the container's configuration", &error))?;
+        Ok(Some(Begun { former, cgroup: self.clone() }))
     }
 
     pub(crate) fn manage<T>(&self, act: impl FnOnce(&AnyCgroupManager) -> Result<T>) -> Result<T> {
         if let Some(found) = self.found.get() {
             return act(found);
         }
-        let manager = self.manager(&self.place, false)?;
-        act(self.found.get_or_init(|| manager))
-    }
-
-    fn manager(&self, path: &Path, systemd: bool) -> Result<AnyCgroupManager> {
+        // What systemd has made is a group like any other.
         let config = CgroupConfig {
-            cgroup_path: path.to_owned(),
-            systemd_cgroup: systemd,
+            cgroup_path: self.place.clone(),
+            systemd_cgroup: false,
             container_name: self.container.clone(),
         };
-        create_cgroup_manager(config).map_err(|error| with_causes("cannot find the container's control group", &error))
-    }
-
-    /// Has systemd do something with it.
-    fn by_systemd(&self, act: impl FnOnce(&AnyCgroupManager) -> Result<()> + Send) -> Result<()> {
-        apart(|| act(&self.manager(&self.name, true)?))
+        let manager = create_cgroup_manager(config)
+            .map_err(|error| with_causes("cannot find the container's control group", &error))?;
+        act(self.found.get_or_init(|| manager))
     }
 
     /// Where it is, on a machine with version 2 control groups.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
-        let root = get_unified_mount_point()
-            .map_err(|error| with_causes("cannot find the container's control group", &error))?;
-        Ok(root.join(self.place.strip_prefix("/").unwrap_or(&self.place)))
+        Ok(mount_point()?.join(self.place.strip_prefix("/").unwrap_or(&self.place)))
     }
 
     /// All processes in it, whoever made them.
@@ -96,7 +107,6 @@ impl Cgroup {
     /// Ends all processes in it, which must not be frozen, and removes it. One that is not there is no error.
     pub(crate) fn remove(&self) -> Result<()> {
         let until = Instant::now() + ENDED_WITHIN;
-        let mut stopped = false;
         loop {
             // Without the group there are no processes in it.
             let left = self.processes().unwrap_or_default();
@@ -105,9 +115,15 @@ impl Cgroup {
             }
             let late = Instant::now() > until;
             if left.is_empty() || late {
-                let removed = if self.systemd { self.remove_scope(&mut stopped) } else { self.remove_empty() };
+                let removed = self.manage(|manager| {
+                    let removed = manager.remove();
+                    removed.map_err(|error| with_causes("cannot remove the container's control group", &error))
+                });
                 // Another one may have come into it in between.
                 if removed.is_ok() || late {
+                    if let Some(unit) = systemd::unit_at(&self.place) {
+                        systemd::stop(unit);
+                    }
                     return removed;
                 }
             }
@@ -115,77 +131,68 @@ impl Cgroup {
         }
     }
 
-    fn remove_empty(&self) -> Result<()> {
-        self.manage(|manager| {
-            let removed = manager.remove();
-            removed.map_err(|error| with_causes("cannot remove the container's control group", &error))
-        })
-    }
-
-    /// Has systemd stop the unit, once. It removes the group in its own time, and without being asked when the last process has ended.
-    fn remove_scope(&self, stopped: &mut bool) -> Result<()> {
-        let asked = if *stopped { Ok(()) } else { self.by_systemd(|manager| stopped_by(manager)) };
-        *stopped |= asked.is_ok();
-        if !self.directory()?.exists() {
-            return Ok(());
-        }
-        asked.and(Err(Error::new(ErrorKind::Internal, "systemd does not remove the container's control group")))
-    }
-
-    /// Whether it is there.
-    pub(crate) fn exists(&self) -> bool {
-        self.processes().is_ok()
-    }
-
-    /// Sets the limits that the container is made with where systemd has made its group. Systemd knows only some of them, and nothing of devices, and
-    /// sets those after it has answered.
-    pub(crate) fn confine(&self) -> Result<()> {
-        self.manage(|manager| applied(manager, &self.resources))
-            .map_err(|error| with_causes("cannot set the container's limits", &error))
-    }
-
     /// Changes limits while the container runs. What is not named stays.
     pub(crate) fn update(&self, resources: &Any) -> Result<()> {
         let mut resources: LinuxResources = serde_json::from_slice(&resources.value).map_err(|source| {
             Error::new(ErrorKind::InvalidInput, "these are not resources of a container").with_source(source)
         })?;
-        if resources.devices().is_none() {
-            // Without any the library takes back what was allowed.
-            resources.set_devices(self.resources.devices().clone());
-        }
-        let changed = if self.systemd { self.update_scope(&mut resources) } else { Ok(()) };
-        changed
-            .and_then(|()| self.manage(|manager| applied(manager, &resources)))
-            .map_err(|error| with_causes("cannot change the container's limits", &error))
+        self.manage(|manager| {
+            if matches!(manager, AnyCgroupManager::V2(_)) && resources.devices().is_none() {
+                // Without any it takes back what was allowed.
+                resources.set_devices(self.devices.clone());
+            }
+            let options = ControllerOpt {
+                resources: &resources,
+                disable_oom_killer: false,
+                oom_score_adj: None,
+                freezer_state: None,
+            };
+            let applied = manager.apply(&options);
+            applied.map_err(|error| with_causes("cannot change the container's limits", &error))
+        })?;
+        self.tell_systemd()
     }
 
-    /// Systemd has to know, too: it sets what it knows whenever it is told to load its units again.
-    fn update_scope(&self, resources: &mut LinuxResources) -> Result<()> {
-        if let Some(mut cpu) = resources.cpu().clone() {
-            // The library has systemd lift this limit where it is not named.
-            let now = std::fs::read_to_string(self.directory()?.join("cpu.max")).unwrap_or_default();
-            let mut now = now.split_whitespace().map(|number| number.parse().ok());
-            let (quota, period) = (now.next().flatten(), now.next().flatten());
-            cpu.set_quota(cpu.quota().or(quota));
-            cpu.set_period(cpu.period().filter(|period| *period > 0).or(period.map(i64::unsigned_abs)));
-            resources.set_cpu(Some(cpu));
-        }
-        self.by_systemd(|manager| applied(manager, resources))
+    /// Tells systemd of its limits if systemd has made it.
+    fn tell_systemd(&self) -> Result<()> {
+        systemd::unit_at(&self.place).map_or(Ok(()), |unit| systemd::tell(unit, &self.directory()?))
     }
 }
 
-fn applied(manager: &AnyCgroupManager, resources: &LinuxResources) -> Result<()> {
-    let options =
-        ControllerOpt { resources, disable_oom_killer: false, oom_score_adj: None, freezer_state: None };
-    manager.apply(&options).map_err(|error| with_causes("the control group refuses", &error))
+/// A group that systemd has made, with this process in it.
+pub(crate) struct Begun {
+    /// Where this process was listed before.
+    former: PathBuf,
+    cgroup: Cgroup,
+}
+
+impl Begun {
+    /// Leaves the group to the container, which is in it by now, and has the limits that systemd is told of.
+    pub(crate) fn leave(self) -> Result<()> {
+        // Where that cannot be it is left a little later, when this process ends.
+        let _ = std::fs::write(&self.former, std::process::id().to_string());
+        self.cgroup.tell_systemd()
+    }
+}
+
+fn mount_point() -> Result<PathBuf> {
+    get_unified_mount_point().map_err(|error| with_causes("cannot find the machine's control groups", &error))
+}
+
+/// Gives a group every controller that there is, as far as that goes: systemd does so for those that it knows. A limit that lacks one is refused when
+/// it is set.
+fn enable_controllers(root: &Path, group: &Path) {
+    let controllers = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    let above: Vec<_> = group.ancestors().skip(1).take_while(|above| above.starts_with(root)).collect();
+    for above in above.into_iter().rev() {
+        for controller in controllers.split_whitespace() {
+            let _ = std::fs::write(above.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+    }
 }
 
 fn listed(manager: &AnyCgroupManager) -> Result<Vec<i32>> {
     let pids = manager.get_all_pids();
     let pids = pids.map_err(|error| with_causes("cannot list the container's processes", &error))?;
     Ok(pids.into_iter().map(i32::from).collect())
-}
-
-fn stopped_by(manager: &AnyCgroupManager) -> Result<()> {
-    manager.remove().map_err(|error| with_causes("systemd cannot be asked to remove the container's control group", &error))
 }

@@ -1,8 +1,9 @@
 //! A container from the shim's side: its bundle, its control group, its processes.
 
-use crate::cgroup::{Cgroup, apart, is_systemd_path};
+use crate::cgroup::Cgroup;
 use crate::errand::{ROOTFS, unmount};
 use crate::failure::with_causes;
+use crate::making::Makers;
 use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
@@ -17,10 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmrt_model::{Error, ErrorKind, Result};
 
-/// What a shim has started goes on for a moment when it is killed, and may make again what was removed.
-const LAST_WORK: Duration = Duration::from_millis(20);
-
-/// How long that is put up with.
+/// How long what a dead shim has started may go on making what is being removed.
 const MADE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The first process of a container has no name of its own.
@@ -99,13 +97,11 @@ impl OnDisk {
     /// Freezes its processes, or lets them go on.
     pub(crate) fn set_paused(&self, paused: bool) -> Result<()> {
         let mut kept = self.load()?;
-        apart(|| {
-            if paused {
-                kept.pause().map_err(|error| with_causes("cannot pause the container", &error))
-            } else {
-                kept.resume().map_err(|error| with_causes("cannot resume the container", &error))
-            }
-        })
+        if paused {
+            kept.pause().map_err(|error| with_causes("cannot pause the container", &error))
+        } else {
+            kept.resume().map_err(|error| with_causes("cannot resume the container", &error))
+        }
     }
 
     /// Ends what is left of it, and removes everything: processes, control group, state, mounts. It may be half made, or half removed.
@@ -114,6 +110,7 @@ impl OnDisk {
     /// What could not be removed. What is kept of it stays then, everything else does not.
     pub(crate) fn remove(&self, cgroup: Option<&Cgroup>) -> Result<()> {
         let _turn = self.turn_at_removing();
+        self.end_makers(&Makers::of(&self.bundle), cgroup);
         self.remove_all(cgroup)
     }
 
@@ -126,18 +123,23 @@ impl OnDisk {
         Some(bundle)
     }
 
-    fn remove_all(&self, cgroup: Option<&Cgroup>) -> Result<()> {
-        let mut removed = Ok(());
-        if let Some(cgroup) = cgroup {
-            // One that is paused would be waited for, and what is not there is not paused.
-            let _ = cgroup.thaw();
-            removed = cgroup.remove();
+    /// Waits until nobody makes a process for it any more. What was made has the makers' lock, until it is started or ended. Mounts stay: whoever goes on
+    /// would go on below them.
+    fn end_makers(&self, makers: &Makers<'_>, cgroup: Option<&Cgroup>) {
+        let until = Instant::now() + MADE_WITHIN;
+        while !makers.are_gone() && Instant::now() < until {
+            // It may not be there yet.
+            let _ = cgroup.map(end_processes);
+            std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn remove_all(&self, cgroup: Option<&Cgroup>) -> Result<()> {
+        let mut removed = cgroup.map_or(Ok(()), end_processes);
         let kept = self.directory().exists().then(|| self.load());
         // What cannot be read was not written to its end.
         if let Some(Ok(mut kept)) = kept {
-            let deleted =
-                apart(|| kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error)));
+            let deleted = kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error));
             removed = removed.and(deleted);
         }
         // It says that there may be something left.
@@ -157,22 +159,23 @@ impl OnDisk {
     /// As above.
     pub(crate) fn remove_rest(&self) -> Result<()> {
         let _turn = self.turn_at_removing();
-        if !self.directory().exists() {
+        let makers = Makers::of(&self.bundle);
+        if makers.are_gone() && !self.directory().exists() {
             unmount(&self.bundle.join(ROOTFS));
             return Ok(());
         }
         let spec = Spec::load(self.bundle.join("config.json")).ok();
-        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id, is_systemd_path(&spec)));
-        let until = Instant::now() + MADE_WITHIN;
-        loop {
-            let removed = self.remove_all(cgroup.as_ref());
-            std::thread::sleep(LAST_WORK);
-            let back = self.directory().exists() || cgroup.as_ref().is_some_and(Cgroup::exists);
-            if !back || Instant::now() > until {
-                return removed;
-            }
-        }
+        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id));
+        self.end_makers(&makers, cgroup.as_ref());
+        self.remove_all(cgroup.as_ref())
     }
+}
+
+/// Ends all processes of a group, and removes it.
+fn end_processes(cgroup: &Cgroup) -> Result<()> {
+    // One that is paused would be waited for, and what is not there is not paused.
+    let _ = cgroup.thaw();
+    cgroup.remove()
 }
 
 #[cfg(test)]

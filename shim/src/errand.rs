@@ -5,11 +5,12 @@
 //! nothing comes of it.
 
 use crate::background::{self, Later};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Begun, Cgroup};
 use crate::command_line;
 use crate::complaints;
 use crate::container::KEPT;
 use crate::failure::with_causes;
+use crate::making::Making;
 use crate::oci::{
     Annotations, AotMode, Config, DEFAULT_PATH, FIND_PROGRAM, Program, ProgramKind, Request, Rootfs, Translated,
     Variables, split_export, translate,
@@ -55,7 +56,7 @@ pub(crate) struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// The container, with its first process, which waits to be started.
-    Init { mounts: Vec<RootfsMount>, systemd: bool },
+    Init { mounts: Vec<RootfsMount> },
     /// One more process in it, which starts at once.
     Exec { process: Box<Process>, file: PathBuf, init: u32 },
 }
@@ -172,6 +173,7 @@ pub(crate) fn carry_out(site: &dyn Site, parcel: Parcel) -> Result<Parcel> {
     fastrand::seed(u64::from(std::process::id()) << 32 ^ u64::from(now.subsec_nanos()));
     let order: Order = serde_json::from_slice(&parcel.bytes)
         .map_err(|source| Error::new(ErrorKind::Internal, "an order makes no sense").with_source(source))?;
+    let _making = Making::begin(&order.bundle)?;
     let mut descriptors = parcel.descriptors;
     let program = if order.program { descriptors.pop().map(File::from) } else { None };
     let mut streams = descriptors.into_iter();
@@ -180,7 +182,7 @@ pub(crate) fn carry_out(site: &dyn Site, parcel: Parcel) -> Result<Parcel> {
         _ => None,
     };
     let rootfs = order.bundle.join(ROOTFS);
-    let Kind::Init { mounts, .. } = &order.kind else { return make(site, &order, program, streams) };
+    let Kind::Init { mounts } = &order.kind else { return make(site, &order, program, streams) };
     for mount in mounts {
         if let Err(error) = mount_one(mount, &rootfs) {
             unmount(&rootfs);
@@ -286,9 +288,11 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     };
     let (guest, custody) = guest.map_or((None, None), |(guest, custody)| (Some(guest), Some(custody)));
     let (later, module) = background.map_or((None, None), |(later, module)| (Some(later), Some(module)));
+    let mut begun = None;
     if let Kind::Init { .. } = order.kind {
         rootfs.make_directory(process.cwd())?;
         quirks::without_control_groups(&spec, &order.bundle)?;
+        begun = Cgroup::of(&spec, &order.container).begin(&spec, &order.bundle)?;
     }
     if guest.is_some() {
         // Where it cannot be shown the guest runs all the same.
@@ -296,10 +300,7 @@ fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<P
     }
     let console = if order.terminal { Some(Console::new()?) } else { None };
     let pid = build(order, guest, streams, console.as_ref())?;
-    if let Kind::Init { systemd: true, .. } = order.kind {
-        // Nothing of the container runs before it is started.
-        Cgroup::of(&spec, &order.container, true).confine()?;
-    }
+    begun.map_or(Ok(()), Begun::leave)?;
     let terminal = console.map(|console| console.receive()).transpose()?;
     let guest = custody.as_ref().map(|custody| custody.terms().clone());
     let delivered = Delivered { pid, guest, terminal: terminal.is_some(), later };
@@ -345,9 +346,9 @@ fn build(
     }
     let builder = builder.validate_id().map_err(failed)?;
     match &order.kind {
-        Kind::Init { systemd, .. } => {
+        Kind::Init { .. } => {
             let container =
-                builder.as_init(&order.bundle).with_systemd(*systemd).with_detach(true).build().map_err(failed)?;
+                builder.as_init(&order.bundle).with_systemd(false).with_detach(true).build().map_err(failed)?;
             let pid = container.pid().map(|pid| pid.as_raw());
             pid.ok_or_else(|| Error::new(ErrorKind::Internal, "the container was made without a process"))
         }

@@ -14,6 +14,7 @@ mod container;
 mod errand;
 mod events;
 mod failure;
+mod making;
 mod oci;
 mod oom;
 mod options;

@@ -12,9 +12,13 @@ use containerd_shim::protos::shim_async::create_task;
 use containerd_shim::protos::ttrpc::r#async::{Server, transport::Listener};
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Flags, logger};
+use futures::stream::{self, StreamExt};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use wasmrt_model::{EngineChoice, Error, Result};
@@ -23,6 +27,9 @@ use wasmrt_runtime::{CacheConfig, Embedder, EmbedderConfig};
 /// What a shim says to the process that it is a copy of: that it answers, or that another one does.
 pub(crate) const SERVING: &str = "serving\n";
 pub(crate) const ELSEWHERE: &str = "elsewhere\n";
+
+/// How long it takes containerd at most to connect to a shim that it knows of.
+const MET_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where containerd takes events, as it says itself.
 const EVENTS: &str = "TTRPC_ADDRESS";
@@ -62,8 +69,9 @@ impl Shim {
         let reactor = reactor()?;
         let answering = Arc::new(Answering::default());
         let watched = Arc::clone(&answering);
-        std::thread::spawn(move || end_if_unknown(known, &watched));
-        reactor.block_on(self.answer(zygote, &answering, says))
+        let (met, meets) = channel();
+        std::thread::spawn(move || end_if_unknown(known, &meets, &watched));
+        reactor.block_on(self.answer(zygote, &answering, says, met))
     }
 
     /// A process group of its own, listed as a shim, in the control group that containerd has for shims, and a little more likely to be ended by the
@@ -100,10 +108,22 @@ impl Shim {
             EngineChoice::Named(engine) => vec![engine],
             _ => Vec::new(),
         };
-        Embedder::forked(embedder, errand::carry_out)
+        // A shim that is killed before containerd has come to it is removed by nobody else.
+        let clean_up = || {
+            if socket::is_stale(&self.address) {
+                socket::remove(&self.address);
+            }
+        };
+        Embedder::forked(embedder, errand::carry_out, clean_up)
     }
 
-    async fn answer(&self, zygote: Embedder, answering: &Answering, says: &mut Option<PipeWriter>) -> Result<()> {
+    async fn answer(
+        &self,
+        zygote: Embedder,
+        answering: &Answering,
+        says: &mut Option<PipeWriter>,
+        met: Sender<()>,
+    ) -> Result<()> {
         let failed = |source| Error::io("cannot answer containerd", source);
         // To be asked to end is no reason to: containers would be left to nobody.
         let _asked = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
@@ -129,9 +149,17 @@ impl Shim {
             tell(says, ELSEWHERE);
             return Ok(());
         };
-        let mut server = Server::new()
-            .add_listener(Listener::try_from(listener).map_err(failed)?)
-            .register_service(create_task(Arc::new(service)));
+        listener.set_nonblocking(true).map_err(failed)?;
+        let clients = stream::unfold(UnixListener::from_std(listener).map_err(failed)?, async |listener| {
+            let client = listener.accept().await.map(|(client, _)| client);
+            Some((client, listener))
+        });
+        let clients = clients.inspect(move |_| {
+            // It may have heard enough.
+            let _ = met.send(());
+        });
+        let mut server =
+            Server::new().add_listener(Listener::new(clients)).register_service(create_task(Arc::new(service)));
         server.start().await.map_err(|error| failed(std::io::Error::other(error)))?;
         tell(says, SERVING);
         exit.wait().await;
@@ -148,10 +176,11 @@ fn tell(says: &mut Option<PipeWriter>, what: &str) {
     }
 }
 
-/// Waits until whoever started this shim has told its address to containerd. When that does not come any more the shim ends, unless somebody else
-/// knows of it. It may not answer yet, and never will: its log, a named pipe that nobody reads, does not open.
-fn end_if_unknown(mut known: PipeReader, answering: &Answering) {
-    if known.read_exact(&mut [0]).is_ok() {
+/// Waits until whoever started this shim has told its address to containerd, and then until somebody comes. When that does not happen any more (it was
+/// killed before, or after) the shim ends, unless it has a container. It may not answer yet, and never will: its log, a named pipe that nobody reads,
+/// does not open.
+fn end_if_unknown(mut known: PipeReader, meets: &Receiver<()>, answering: &Answering) {
+    if known.read_exact(&mut [0]).is_ok() && meets.recv_timeout(MET_WITHIN).is_ok() {
         return;
     }
     let answering = answering.lock().unwrap_or_else(PoisonError::into_inner);

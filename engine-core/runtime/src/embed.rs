@@ -138,18 +138,19 @@ impl Embedder {
         Self { inner: Arc::new(Inner { config, direct, here: Here::new() }) }
     }
 
-    /// With its process forked from this one, which has a single thread still, and knows how to do errands there. When it has died, the program that
-    /// the configuration names is started in its place; it has to know the same errands.
+    /// With its process forked from this one, which has a single thread still, and knows how to do errands there. That process outlives this one by a
+    /// moment, however this one ends, and does the epilogue then. When it has died, the program that the configuration names is started in its place;
+    /// it has to know the same errands, and has no epilogue.
     ///
     /// # Errors
     /// `Unsupported` when this process has several threads.
-    pub fn forked(config: EmbedderConfig, errand: Errand) -> Result<Self> {
+    pub fn forked(config: EmbedderConfig, errand: Errand, epilogue: impl FnOnce()) -> Result<Self> {
         let threads = thread_count().map_err(|source| Error::io("cannot count threads", source))?;
         if threads > 1 {
             return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork")
                 .with_context("threads", threads));
         }
-        let zygote = Arc::new(ZygoteProcess::fork(&config, errand)?);
+        let zygote = Arc::new(ZygoteProcess::fork(&config, errand, epilogue)?);
         let embedder = Self::new(config);
         embedder.inner.here.lock().zygote = Some(zygote);
         Ok(embedder)

@@ -75,7 +75,7 @@ impl ZygoteProcess {
     }
 
     /// Forks it from this process, which has one thread, and hears that it is there.
-    pub(super) fn fork(config: &EmbedderConfig, errand: Errand) -> Result<Self> {
+    pub(super) fn fork(config: &EmbedderConfig, errand: Errand, epilogue: impl FnOnce()) -> Result<Self> {
         let failed = |source| Error::io("cannot fork a process that forks guests", source);
         let (control, theirs) = packet::pair().map_err(failed)?;
         match process::fork().map_err(failed)? {
@@ -86,7 +86,7 @@ impl ZygoteProcess {
             Forked::Child => {
                 drop(control);
                 process::close_all_but(&[theirs.as_fd()]);
-                zygote::live(theirs, Some(errand))
+                zygote::live(theirs, Some(errand), epilogue)
             }
         }
     }
