@@ -7,6 +7,7 @@ use crate::making::Makers;
 use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
+use libcontainer::error::LibcontainerError;
 use oci_spec::runtime::Spec;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
@@ -139,8 +140,10 @@ impl OnDisk {
         let kept = self.directory().exists().then(|| self.load());
         // What cannot be read was not written to its end.
         if let Some(Ok(mut kept)) = kept {
-            let deleted = kept.delete(true).map_err(|error| with_causes("cannot remove the container", &error));
-            removed = removed.and(deleted);
+            let bare = removed.is_ok() && cgroup.is_some() && kept.intel_rdt_dir().is_none();
+            // The library looks for the group once more, which takes as long as all else here.
+            let deleted = if bare { run_last_hooks(&kept) } else { kept.delete(true) };
+            removed = removed.and(deleted.map_err(|error| with_causes("cannot remove the container", &error)));
         }
         // It says that there may be something left.
         if removed.is_ok()
@@ -169,6 +172,14 @@ impl OnDisk {
         self.end_makers(&makers, cgroup.as_ref());
         self.remove_all(cgroup.as_ref())
     }
+}
+
+/// What is to be done when a container has gone.
+fn run_last_hooks(kept: &Kept) -> Result<(), LibcontainerError> {
+    // What cannot be read was not written to its end.
+    let hooks = kept.spec().ok().and_then(|config| config.hooks);
+    let Some(hooks) = hooks else { return Ok(()) };
+    libcontainer::hooks::run_hooks(hooks.poststop().as_ref(), Some(&kept.state), None, None, None).map_err(Into::into)
 }
 
 /// Ends all processes of a group, and removes it.
