@@ -18,7 +18,20 @@ pub(crate) struct OomWatch {
     /// Readable when there is something to look at.
     changes: OwnedFd,
     source: Source,
-    told: Mutex<u64>,
+    seen: Mutex<Seen>,
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// How many processes were ended.
+    ended: u64,
+    /// How many of them were told of.
+    told: u64,
+    /// How many were ended in the group above, this one included.
+    above: u64,
+    /// Whether the group is gone.
+    over: bool,
 }
 
 #[derive(Debug)]
@@ -55,29 +68,57 @@ impl OomWatch {
         let control = fs::File::open(group.join("memory.oom_control"))?;
         let line = format!("{} {}", changes.as_raw_fd(), control.as_raw_fd());
         fs::OpenOptions::new().write(true).open(group.join("cgroup.event_control"))?.write_all(line.as_bytes())?;
-        Ok(Self { changes, source: Source::Control(control), told: Mutex::default() })
+        Ok(Self { changes, source: Source::Control(control), seen: Mutex::default() })
     }
 
     fn version_2(events: PathBuf) -> std::io::Result<Self> {
         let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         inotify::add_watch(&changes, &events, inotify::WatchFlags::MODIFY)?;
-        Ok(Self { changes, source: Source::Events(events), told: Mutex::default() })
+        if let Some(above) = above(&events) {
+            // The group of all has no such file.
+            let _ = inotify::add_watch(&changes, above, inotify::WatchFlags::MODIFY);
+        }
+        let watch = Self { changes, source: Source::Events(events), seen: Mutex::default() };
+        watch.ended();
+        Ok(watch)
     }
 
     /// Calls `tell` once for each process that was ended since it was looked at last.
     pub(crate) fn look(&self, mut tell: impl FnMut()) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        // What it says is only that there is something to look at.
-        let _ = rustix::io::read(&self.changes, &mut [0; 4096]);
-        let seen = self.ended().unwrap_or(*told);
-        if seen > *told {
-            *told = seen;
+        let ended = self.ended();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended > seen.told {
+            seen.told = ended;
             tell();
         }
     }
 
-    /// How many processes were ended so far. None for a group that is gone, which ends nobody any more.
-    pub(crate) fn ended(&self) -> Option<u64> {
+    /// How many processes were ended so far. Systemd removes a group with its last process, and with it what the kernel has noted there. When that came
+    /// first, the group has ended one if the group above has, which the kernel notes as well, since both were looked at: whatever changes there is
+    /// looked at, so that it is not what was long before.
+    pub(crate) fn ended(&self) -> u64 {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // What it says is only that there is something to look at.
+        let _ = rustix::io::read(&self.changes, &mut [0; 4096]);
+        let above = self.above();
+        if let Some(ended) = self.noted() {
+            seen.ended = ended;
+            seen.above = above.unwrap_or(u64::MAX);
+        } else if !seen.over {
+            seen.over = true;
+            seen.ended += u64::from(above.is_some_and(|above| above > seen.above));
+        }
+        seen.ended
+    }
+
+    /// How many the kernel has noted for the group above.
+    fn above(&self) -> Option<u64> {
+        let Source::Events(path) = &self.source else { return None };
+        ended_in(&fs::read_to_string(above(path)?).ok()?)
+    }
+
+    /// How many the kernel has noted. None for a group that is gone.
+    fn noted(&self) -> Option<u64> {
         let mut buffer = [0; 4096];
         let text = match &self.source {
             Source::Control(control) => {
@@ -111,6 +152,11 @@ pub(crate) fn readable(watch: &Arc<OomWatch>) -> std::io::Result<AsyncFd<Arc<Oom
     unsafe { AsyncFd::register_with_interest(Arc::clone(watch), Interest::READABLE) }.map_err(std::io::Error::from)
 }
 
+/// The same file of the group above.
+fn above(events: &Path) -> Option<PathBuf> {
+    Some(events.parent()?.parent()?.join(events.file_name()?))
+}
+
 fn ended_in(events: &str) -> Option<u64> {
     events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
@@ -124,5 +170,45 @@ mod tests {
         assert_eq!(ended_in("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n"), Some(2));
         assert_eq!(ended_in("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), Some(1));
         assert_eq!(ended_in("low 0\n"), None);
+    }
+
+    #[test]
+    fn what_was_noted_in_a_group_that_is_gone_is_noted_above() {
+        let above = tempfile::tempdir().unwrap();
+        let group = above.path().join("group");
+        let note = |directory: &Path, ended: u64| {
+            fs::write(directory.join("memory.events"), format!("max 1\noom_kill {ended}\n")).unwrap();
+        };
+        let watched = || {
+            let _ = fs::remove_dir_all(&group);
+            fs::create_dir(&group).unwrap();
+            note(&group, 0);
+            note(above.path(), 5);
+            OomWatch::version_2(group.join("memory.events")).unwrap()
+        };
+        let watch = watched();
+        note(&group, 1);
+        note(above.path(), 6);
+        assert_eq!((watch.ended(), watch.ended()), (1, 1));
+        fs::remove_dir_all(&group).unwrap();
+        assert_eq!(watch.ended(), 1);
+        let watch = watched();
+        note(&group, 1);
+        note(above.path(), 6);
+        fs::remove_dir_all(&group).unwrap();
+        assert_eq!((watch.ended(), watch.ended()), (1, 1));
+        let mut told = 0;
+        watch.look(|| told += 1);
+        watch.look(|| told += 1);
+        assert_eq!(told, 1);
+        // Another group's end is not this one's, before or after.
+        let watch = watched();
+        note(above.path(), 6);
+        watch.look(|| told += 1);
+        fs::remove_dir_all(&group).unwrap();
+        watch.look(|| told += 1);
+        note(above.path(), 7);
+        watch.look(|| told += 1);
+        assert_eq!((told, watch.ended()), (1, 0));
     }
 }

@@ -234,8 +234,8 @@ impl Task for TaskService {
         let spec = Spec::load(bundle.join("config.json")).map_err(|error| {
             status(&crate::failure::with_causes("cannot read the container's configuration", &error))
         })?;
-        let systemd = cgroup::is_asked(&spec, options.systemd_cgroup).map_err(|error| status(&error))?;
-        let cgroup = Cgroup::of(&spec, &request.id, systemd);
+        cgroup::check(&spec, options.systemd_cgroup).map_err(|error| status(&error))?;
+        let cgroup = Cgroup::of(&spec, &request.id);
         let named = Named {
             terminal: request.terminal,
             stdin: request.stdin.clone(),
@@ -254,7 +254,7 @@ impl Task for TaskService {
             config: options.config_path.or_else(|| self.setup.config.clone()),
             terminal: request.terminal,
             program: false,
-            kind: Kind::Init { mounts: mounts.collect(), systemd },
+            kind: Kind::Init { mounts: mounts.collect() },
         };
         let mut process = Process::new(named);
         let place = process.place().ok_or_else(|| Error::new(ErrorKind::Internal, "a new process has no place"));

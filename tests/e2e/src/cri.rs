@@ -59,9 +59,25 @@ container_annotations = ["wasmrt.dev/*"]
 /// # Errors
 /// What did not come up.
 pub fn machine(runtime: Runtime) -> Result<Machine> {
-    let world = World::new()?;
+    machine_in(World::new()?, PLUGINS, runtime)
+}
+
+/// Makes one in which systemd makes the control groups of pods.
+///
+/// # Errors
+/// What did not come up.
+pub fn machine_with_systemd(runtime: Runtime) -> Result<Machine> {
+    let mut plugins = PLUGINS.to_owned();
+    for handler in ["runc", "wasmedge", "wasmtime", "wasm"] {
+        let table = format!("plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.{handler}.options");
+        plugins += &format!("[{table}]\nSystemdCgroup = true\n");
+    }
+    machine_in(World::with_systemd()?, &plugins, runtime)
+}
+
+fn machine_in(world: World, plugins: &str, runtime: Runtime) -> Result<Machine> {
     configure_networks(&world)?;
-    let containerd = Containerd::start(&world, PLUGINS)?;
+    let containerd = Containerd::start(&world, plugins)?;
     Machine::of(world, containerd, runtime)
 }
 
@@ -205,6 +221,9 @@ impl<'m> Cri<'m> {
         let logs = self.machine.world.directory().join(format!("logs{number}"));
         std::fs::create_dir_all(&logs).map_err(failed(logs.display()))?;
         let mut config = pod_config(number, &logs);
+        if let Some(linux) = config.linux.as_mut().filter(|_| self.machine.world.has_systemd) {
+            linux.cgroup_parent = format!("/kubepods.slice/kubepods-pod{number}.slice");
+        }
         change(&mut config);
         Pod::run(self, config, logs)
     }

@@ -22,8 +22,12 @@ const STANDING: &[&str] = &[
     "/run/containerd/io.containerd.runtime.v2.task/moby",
     "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
     "/run/netns",
-    // mount(8)'s own.
+    // systemd's, for units of containers and of others, and what it shows at its console.
+    "/run/systemd/transient",
+    "/run/systemd/show-status",
+    // mount(8)'s own, and that of iptables where its tables are those of old.
     "/run/mount",
+    "/run/xtables.lock",
     "/run/containerd/io.containerd.grpc.v1.cri/sandboxes",
     "/run/containerd/io.containerd.grpc.v1.cri/containers",
     "/run/wasmrt",
@@ -56,7 +60,10 @@ impl Snapshot {
             });
         }
         seen.extend(world.mounts()?.into_iter().map(|mount| format!("mount {mount}")));
-        cgroups(&world.path("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup"), 0, &mut seen);
+        let groups = world.path("/sys/fs/cgroup");
+        // With version 2 there is one hierarchy, which is no directory among others.
+        let hierarchy = usize::from(groups.join("cgroup.procs").exists());
+        cgroups(&groups, Path::new("/sys/fs/cgroup"), hierarchy, &mut seen);
         names(&world.path("/run"), Path::new("/run"), &mut seen);
         Ok(Self(seen))
     }
@@ -79,8 +86,8 @@ impl Snapshot {
 fn cgroups(outside: &Path, inside: &Path, depth: usize, seen: &mut BTreeSet<String>) {
     for (name, path) in directories(outside) {
         let inside = inside.join(name);
-        // The hierarchy itself, then the namespace's own, then a container's.
-        if depth > 1 {
+        // The hierarchy itself, then the namespace's own, then a container's. Slices stay, since others may be in them.
+        if depth > 1 && inside.extension().is_none_or(|kind| kind != "slice") {
             seen.insert(format!("cgroup {}", inside.display()));
         }
         cgroups(&path, &inside, depth + 1, seen);

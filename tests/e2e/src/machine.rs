@@ -34,6 +34,16 @@ impl Machine {
         Self::with_plugins(runtime, WITHOUT_CRI)
     }
 
+    /// Makes one whose first process is systemd, which makes the control groups of containers.
+    ///
+    /// # Errors
+    /// What did not come up.
+    pub fn with_systemd(runtime: Runtime) -> Result<Self> {
+        let world = World::with_systemd()?;
+        let containerd = Containerd::start(&world, WITHOUT_CRI)?;
+        Self::of(world, containerd, runtime)
+    }
+
     /// Makes one whose containerd has these plug-ins.
     ///
     /// # Errors
@@ -232,9 +242,22 @@ impl Machine {
                 return Err(format!("left behind:\n{left}"));
             }
         }
+        if self.world.has_systemd {
+            self.has_no_scopes()?;
+        }
         // A shim of runc's that was killed leaves its socket.
         let tolerated = if self.runtime.is_wasm() { "" } else { "socket /run/containerd/s/" };
         self.before.borrow().nothing_since(&self.world, &self.daemons(), tolerated)
+    }
+
+    /// Asserts that systemd knows of no group of a container's any more.
+    fn has_no_scopes(&self) -> Result<()> {
+        crate::eventually(Duration::from_secs(15), || {
+            let listed = ["list-units", "--all", "--plain", "--no-legend", "--type=scope"];
+            let listed = command::run(self.world.systemctl(&listed))?.success()?;
+            let left: Vec<_> = listed.stdout.lines().filter(|line| !line.starts_with("init.scope ")).collect();
+            if left.is_empty() { Ok(()) } else { Err(format!("left behind:\n{}", left.join("\n"))) }
+        })
     }
 
     /// Lets daemons be, and takes what there is now as what was there before.
@@ -303,6 +326,13 @@ impl Container<'_> {
         let machine = self.machine;
         let mut command = client(&machine.world, &["run"]);
         command.args(flags).args(["--runtime", machine.runtime.handler(), "--platform", &self.platform]);
+        if machine.world.has_systemd && !self.flags.iter().any(|flag| flag == "--cgroup") {
+            command.args(["--cgroup", &format!("system.slice:e2e:{}", self.id)]);
+        }
+        if machine.world.has_systemd && !machine.runtime.is_wasm() {
+            // Its client asks this for runc alone, and the shim looks at the path.
+            command.arg("--runc-systemd-cgroup");
+        }
         command.args(&self.flags).arg(&self.image).arg(&self.id).args(&self.argv);
         command
     }

@@ -6,7 +6,7 @@ use crate::{Result, image, world};
 use libtest_mimic::{Failed, Trial};
 use std::path::Path;
 
-/// Names, separated by commas, of what must not be lacking: `containerd`, `docker`, `cri`, `shim`, `guests`.
+/// Names, separated by commas, of what must not be lacking: `containerd`, `docker`, `cri`, `systemd`, `shim`, `guests`.
 pub const REQUIRE_VARIABLE: &str = "WASMRT_REQUIRE";
 
 /// A question: what is asked of a machine, and under which runtimes.
@@ -30,10 +30,21 @@ pub const CHOOSING: &[Runtime] = &[Runtime::WasmEdge, Runtime::Wasmtime, Runtime
 /// The questions as trials. Each gets a machine of its own and ends with the assertion that nothing is left.
 #[must_use]
 pub fn trials(questions: &[Question], make: fn(Runtime) -> Result<Machine>, also: Option<Lacking>) -> Vec<Trial> {
+    trials_in("", questions, make, also)
+}
+
+/// As [`trials`], in a setting with a name, which ends with `::`.
+#[must_use]
+pub fn trials_in(
+    setting: &str,
+    questions: &[Question],
+    make: fn(Runtime) -> Result<Machine>,
+    also: Option<Lacking>,
+) -> Vec<Trial> {
     let containerd = lacks_containerd().or(also);
     let pairs = questions.iter().flat_map(|question| question.runtimes.iter().map(move |runtime| (question, *runtime)));
     let trials = pairs.map(|(question, runtime)| {
-        let name = format!("{}::{}", runtime.name(), question.name);
+        let name = format!("{}::{setting}{}", runtime.name(), question.name);
         let lacking = containerd.clone().or_else(|| if runtime.is_wasm() { lacks_shim() } else { None });
         let ask = question.ask;
         trial(name, lacking, move || {
@@ -43,6 +54,17 @@ pub fn trials(questions: &[Question], make: fn(Runtime) -> Result<Machine>, also
         })
     });
     trials.collect()
+}
+
+/// These questions where systemd makes control groups. It removes a group with its last process, and what runc would have read there of an end for want
+/// of memory, if it is fast; so runc is not asked.
+#[must_use]
+pub fn with_systemd(questions: &[Question]) -> Vec<Question> {
+    let asked = questions.iter().map(|question| match question.name {
+        "limits::out_of_memory" => Question { runtimes: WASM, ..*question },
+        _ => *question,
+    });
+    asked.collect()
 }
 
 /// What a machine lacks.
@@ -86,6 +108,12 @@ pub fn lacks_docker() -> Option<Lacking> {
     let plugin = Path::new("/usr/libexec/docker/cli-plugins/docker-buildx");
     let missing = missing.or_else(|| (!plugin.is_file()).then(|| format!("{} is not installed", plugin.display())));
     missing.map(|why| Lacking { name: "docker", why })
+}
+
+/// What is missing for control groups that systemd makes.
+#[must_use]
+pub fn lacks_systemd() -> Option<Lacking> {
+    world::impossible_with_systemd().map(|why| Lacking { name: "systemd", why })
 }
 
 /// What is missing for pods.

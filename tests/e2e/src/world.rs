@@ -8,6 +8,7 @@ mod cgroups;
 mod guard;
 mod init;
 mod stale;
+mod systemd;
 
 use crate::{Result, failed};
 use rustix::process::{Pid, Signal};
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Where programs are looked for inside, and nowhere else.
 pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,6 +30,8 @@ const PREFIX: &str = "wasmrt-e2e-";
 /// A world. It ends when this is dropped.
 #[derive(Debug)]
 pub struct World {
+    /// Whether its first process is systemd.
+    pub has_systemd: bool,
     guard: Child,
     pipe: Mutex<Option<Pipe>>,
     init: u32,
@@ -61,6 +65,7 @@ pub fn become_part() -> Option<ExitCode> {
     let done = match part.to_str()? {
         guard::ARGUMENT => guard::run(args),
         init::ARGUMENT => init::run(args),
+        init::SERVING => init::serve(&Ok(())),
         _ => return None,
     };
     Some(match done {
@@ -86,12 +91,52 @@ pub fn impossible() -> Option<String> {
     }
 }
 
+/// Why there can be no world with systemd here, if so.
+#[must_use]
+pub fn impossible_with_systemd() -> Option<String> {
+    let programs = [systemd::PROGRAM, "/usr/bin/systemctl", "/usr/bin/dbus-daemon"];
+    if let Some(missing) = programs.into_iter().find(|program| !Path::new(program).is_file()) {
+        return Some(format!("{missing} is not installed"));
+    }
+    match cgroups::hierarchies() {
+        Ok(found) if found.iter().all(|hierarchy| hierarchy.kind == "cgroup2") => None,
+        Ok(_) => Some("this machine has version 1 control groups".to_owned()),
+        Err(why) => Some(why),
+    }
+}
+
 impl World {
     /// Makes a world.
     ///
     /// # Errors
     /// What the machine refused.
     pub fn new() -> Result<Self> {
+        Self::with_first(None)
+    }
+
+    /// Makes a world whose first process is systemd.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    pub fn with_systemd() -> Result<Self> {
+        let world = Self::with_first(Some("systemd"))?;
+        let up = crate::eventually(Duration::from_secs(60), || {
+            crate::command::run(world.systemctl(&["is-active", systemd::TARGET]))?.success()
+        });
+        up.map_err(failed("systemd does not come up"))?;
+        crate::command::run(world.systemctl(&["start", "dbus.service"]))?.success()?;
+        Ok(world)
+    }
+
+    /// The client of the world's systemd.
+    #[must_use]
+    pub fn systemctl(&self, args: &[&str]) -> Command {
+        let mut command = self.command("systemctl");
+        command.arg("--no-pager").args(args);
+        command
+    }
+
+    fn with_first(first: Option<&str>) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         stale::sweep();
         let name = stale::name(NUMBER.fetch_add(1, Ordering::Relaxed))?;
@@ -100,6 +145,7 @@ impl World {
         let mut guard = Command::new(exe)
             .arg(guard::ARGUMENT)
             .args([name.as_ref(), directory.as_os_str()])
+            .args(first)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -119,7 +165,7 @@ impl World {
             }
         };
         let init = init.ok_or("the guard does not say who is the init of its world")?;
-        let world = Self { guard, pipe: Mutex::new(Some(pipe)), init, directory };
+        let world = Self { has_systemd: first.is_some(), guard, pipe: Mutex::new(Some(pipe)), init, directory };
         world.ask(&json!({ "ready": true }))?;
         Ok(world)
     }

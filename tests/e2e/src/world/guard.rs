@@ -2,8 +2,10 @@
 
 use super::{cgroups, init};
 use crate::{Result, failed};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use serde_json::json;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,18 +14,19 @@ use std::time::Duration;
 
 pub(super) const ARGUMENT: &str = "--world-guard";
 
-/// `NAME DIRECTORY`: the world's name, and the directory to make and to remove.
+/// `NAME DIRECTORY [systemd]`: the world's name, the directory to make and to remove, and what is to be its first process.
 pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     let name = args.next().and_then(|name| name.into_string().ok()).ok_or("no name for the world")?;
     let directory = PathBuf::from(args.next().ok_or("no directory for the world")?);
+    let first = args.next();
     let former = fs::read_to_string("/proc/self/cgroup").map_err(failed("/proc/self/cgroup"))?;
-    let lived = live(&name, &directory, &former);
+    let lived = live(&name, &directory, first.as_deref(), &former);
     let left = cgroups::leave(&former, &[std::process::id()]).and_then(|()| cgroups::remove(&name));
     let removed = fs::remove_dir_all(&directory).map_err(failed(directory.display()));
     lived.and(left).and(removed)
 }
 
-fn live(name: &str, directory: &PathBuf, former: &str) -> Result<()> {
+fn live(name: &str, directory: &PathBuf, first: Option<&OsStr>, former: &str) -> Result<()> {
     for part in ["tmp", "home", "bin"] {
         let part = directory.join(part);
         fs::create_dir_all(&part).map_err(failed(part.display()))?;
@@ -36,6 +39,7 @@ fn live(name: &str, directory: &PathBuf, former: &str) -> Result<()> {
         .arg(exe)
         .arg(init::ARGUMENT)
         .arg(directory)
+        .args(first)
         .spawn()
         .map_err(failed("unshare"))?;
     let named = crate::eventually(Duration::from_secs(20), || child_of(&mut unshare)).and_then(|init| {
@@ -44,12 +48,24 @@ fn live(name: &str, directory: &PathBuf, former: &str) -> Result<()> {
         let mut out = std::io::stdout();
         writeln!(out, "{}", json!({ "init": init })).and_then(|()| out.flush()).map_err(failed("stdout"))
     });
-    if named.is_err() {
+    if named.is_ok() && first.is_some() {
+        // It does not end by itself.
+        wait_for_the_test();
+        cgroups::hierarchies()?.iter().for_each(|hierarchy| init::thaw(&hierarchy.mount.join(name)));
+    }
+    if named.is_err() || first.is_some() {
         // It is our child and was not waited for, so the number is its own.
         let _ = unshare.kill();
     }
     let ended = unshare.wait().map_err(failed("unshare"));
     named.and(ended).map(drop)
+}
+
+/// Until nobody holds the pipe any more by which the world is asked.
+fn wait_for_the_test() {
+    let stdin = std::io::stdin();
+    // A hang-up is told of whatever is asked for, and nothing else is.
+    while let Err(Errno::INTR) = poll(&mut [PollFd::new(&stdin, PollFlags::empty())], None) {}
 }
 
 /// The first process of the new namespace, as the machine numbers it.

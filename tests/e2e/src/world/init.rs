@@ -1,6 +1,6 @@
 //! The init of a world: makes it private, starts and signals processes on request, reaps, and ends with its standard input.
 
-use super::{cgroups, pid};
+use super::{cgroups, pid, systemd};
 use crate::{Result, failed};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Signal, WaitOptions, kill_process, wait};
@@ -15,10 +15,22 @@ use std::time::Duration;
 
 pub(super) const ARGUMENT: &str = "--world-init";
 
-/// `DIRECTORY`: the world's own.
+/// What serves where the first process is another one.
+pub(super) const SERVING: &str = "--world-server";
+
+/// `DIRECTORY [systemd]`: the world's own, and what is to be its first process.
 pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     let directory = PathBuf::from(args.next().ok_or("no directory for the world")?);
-    let prepared = prepare(&directory);
+    let has_systemd = args.next().is_some();
+    let mut prepared = prepare(&directory, has_systemd);
+    if has_systemd {
+        prepared = prepared.and_then(|()| systemd::become_it());
+    }
+    serve(&prepared)
+}
+
+/// Answers requests until there is nobody left to ask.
+pub(super) fn serve(prepared: &Result<()>) -> Result<()> {
     std::thread::spawn(reap);
     let mut out = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
@@ -33,7 +45,7 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
 }
 
 /// What is frozen cannot die, and no world ends before everything in it is dead.
-fn thaw(directory: &Path) {
+pub(super) fn thaw(directory: &Path) {
     // Each directory has one of these, or none; there is nobody to tell of a failure.
     let _ = OpenOptions::new()
         .write(true)
@@ -47,7 +59,7 @@ fn thaw(directory: &Path) {
     }
 }
 
-fn prepare(directory: &Path) -> Result<()> {
+fn prepare(directory: &Path, has_systemd: bool) -> Result<()> {
     let hierarchies = cgroups::hierarchies()?;
     place("tmpfs", Path::new("/run"), "tmpfs", "mode=755")?;
     for (name, place_of) in [("etc", "/etc"), ("var", "/var")] {
@@ -58,13 +70,13 @@ fn prepare(directory: &Path) -> Result<()> {
         let options = format!("lowerdir={place_of},upperdir={},workdir={}", upper.display(), work.display());
         place("overlay", Path::new(place_of), "overlay", &options)?;
     }
-    remount_cgroups(&hierarchies)?;
+    remount_cgroups(&hierarchies, has_systemd)?;
     let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().map_err(failed("ip"))?;
     if up.success() { Ok(()) } else { Err(format!("ip link set lo up: {up}")) }
 }
 
 /// Mounted anew inside a namespace of cgroups, each hierarchy has the world's own cgroup as its root.
-fn remount_cgroups(hierarchies: &[cgroups::Hierarchy]) -> Result<()> {
+fn remount_cgroups(hierarchies: &[cgroups::Hierarchy], has_systemd: bool) -> Result<()> {
     let root = Path::new("/sys/fs/cgroup");
     for hierarchy in hierarchies.iter().rev() {
         unmount(&hierarchy.mount, UnmountFlags::DETACH).map_err(failed(hierarchy.mount.display()))?;
@@ -75,7 +87,7 @@ fn remount_cgroups(hierarchies: &[cgroups::Hierarchy]) -> Result<()> {
     for hierarchy in hierarchies {
         fs::create_dir_all(&hierarchy.mount).map_err(failed(hierarchy.mount.display()))?;
         place("cgroup", &hierarchy.mount, &hierarchy.kind, &hierarchy.options)?;
-        if hierarchy.kind == "cgroup2" {
+        if hierarchy.kind == "cgroup2" && !has_systemd {
             delegate(&hierarchy.mount)?;
         }
     }
@@ -99,7 +111,7 @@ fn delegate(root: &Path) -> Result<()> {
     })
 }
 
-fn place(source: &str, target: &Path, kind: &str, options: &str) -> Result<()> {
+pub(super) fn place(source: &str, target: &Path, kind: &str, options: &str) -> Result<()> {
     let data = CString::new(options).map_err(failed(options))?;
     mount(source, target, kind, MountFlags::empty(), data.as_c_str())
         .map_err(|error| format!("cannot mount {kind} ({options}) at {}: {error}", target.display()))

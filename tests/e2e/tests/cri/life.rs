@@ -93,17 +93,20 @@ fn update(cri: &Cri<'_>) -> Result<()> {
     };
     pod.update(&id, changed)?;
     let world = &cri.machine().world;
-    let read = |paths: [String; 2]| {
+    let scope = format!("/sys/fs/cgroup/kubepods.slice/kubepods-pod0.slice/cri-containerd-{id}.scope");
+    let read = |paths: [String; 3]| {
         let found = paths.iter().find_map(|path| fs::read_to_string(world.path(path)).ok());
-        found.ok_or_else(|| format!("there is neither of {paths:?}"))
+        found.ok_or_else(|| format!("there is none of {paths:?}"))
     };
     let memory = read([
         format!("/sys/fs/cgroup/memory/kubepods/{id}/memory.limit_in_bytes"),
         format!("/sys/fs/cgroup/kubepods/{id}/memory.max"),
+        format!("{scope}/memory.max"),
     ])?;
     let quota = read([
         format!("/sys/fs/cgroup/cpu/kubepods/{id}/cpu.cfs_quota_us"),
         format!("/sys/fs/cgroup/kubepods/{id}/cpu.max"),
+        format!("{scope}/cpu.max"),
     ])?;
     if memory.trim() != (128 << 20).to_string() || !quota.starts_with("25000") {
         return Err(format!("memory {memory}, quota {quota}"));

@@ -7,15 +7,17 @@ mod engines;
 mod exec;
 mod faults;
 mod files;
+mod hooks;
 mod life;
 mod limits;
 mod sandbox;
 mod streams;
+mod systemd;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
 use wasmrt_e2e::machine::Machine;
-use wasmrt_e2e::trials::trials;
+use wasmrt_e2e::trials::{lacks_systemd, trials, trials_in, with_systemd};
 use wasmrt_e2e::world;
 
 fn main() -> ExitCode {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         engines::QUESTIONS,
         artifacts::QUESTIONS,
         files::QUESTIONS,
+        hooks::QUESTIONS,
         streams::QUESTIONS,
         life::QUESTIONS,
         limits::QUESTIONS,
@@ -35,7 +38,11 @@ fn main() -> ExitCode {
         exec::QUESTIONS,
         crowds::QUESTIONS,
         faults::QUESTIONS,
+        systemd::ELSEWHERE,
     ];
-    let questions = questions.concat();
-    libtest_mimic::run(&arguments, trials(&questions, Machine::new, None)).exit_code()
+    let mut all = trials(&questions.concat(), Machine::new, None);
+    // What has to do with control groups is asked again where systemd makes them.
+    let again = [systemd::QUESTIONS, ends::QUESTIONS, life::QUESTIONS, limits::QUESTIONS, exec::QUESTIONS].concat();
+    all.extend(trials_in("systemd::", &with_systemd(&again), Machine::with_systemd, lacks_systemd()));
+    libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -16,6 +16,11 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "limits::processor", runtimes: ALL, ask: |machine| with(machine, processor) },
     Question { name: "limits::processes", runtimes: ALL, ask: |machine| with(machine, processes) },
     Question { name: "limits::update", runtimes: ALL, ask: |machine| with(machine, update) },
+    Question {
+        name: "limits::update_keeps_devices",
+        runtimes: ALL,
+        ask: |machine| with(machine, update_keeps_devices),
+    },
     Question { name: "limits::stats", runtimes: ALL, ask: |machine| with(machine, stats) },
 ];
 
@@ -67,6 +72,21 @@ fn update(docker: &Docker<'_>) -> Result<()> {
     let shown = docker.run(&["stats", "--no-stream", "--format", "{{.MemUsage}}", "changed"])?.success()?;
     shown.says("/ 128MiB")?;
     docker.remove("changed")
+}
+
+/// Devices that were given stay given when other limits change.
+fn update_keeps_devices(docker: &Docker<'_>) -> Result<()> {
+    let image = with_busybox(Image::new("localhost/linux:latest", linux()))?;
+    docker.load(&image)?;
+    let handler = docker.machine().runtime.handler();
+    let flags = ["run", "--detach", "--name", "opens", "--runtime", handler, "--pull", "never", "--memory", "256m"];
+    let program = ["--device", "/dev/kmsg", image.name(), "/bin/busybox", "sleep", "1000"];
+    docker.run(&[&flags[..], &program].concat())?.success()?;
+    let opens = || docker.run(&["exec", "opens", "/bin/busybox", "sh", "-c", ": >>/dev/kmsg"])?.success();
+    opens()?;
+    docker.run(&["update", "--memory", "128m", "--memory-swap", "128m", "opens"])?.success()?;
+    opens()?;
+    docker.remove("opens")
 }
 
 fn stats(docker: &Docker<'_>) -> Result<()> {

@@ -9,7 +9,7 @@ use libtest_mimic::Arguments;
 use std::process::ExitCode;
 use wasmrt_e2e::docker::Docker;
 use wasmrt_e2e::machine::Machine;
-use wasmrt_e2e::trials::{lacks_docker, trials};
+use wasmrt_e2e::trials::{lacks_docker, lacks_systemd, trials, trials_in, with_systemd};
 use wasmrt_e2e::{Result, world};
 
 fn main() -> ExitCode {
@@ -18,7 +18,11 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let questions = [run::QUESTIONS, life::QUESTIONS, limits::QUESTIONS, programs::QUESTIONS].concat();
-    libtest_mimic::run(&arguments, trials(&questions, Machine::new, lacks_docker())).exit_code()
+    let mut all = trials(&questions, Machine::new, lacks_docker());
+    // It has systemd make control groups where that is the first process.
+    let lacking = lacks_docker().or_else(lacks_systemd);
+    all.extend(trials_in("systemd::", &with_systemd(limits::QUESTIONS), Machine::with_systemd, lacking));
+    libtest_mimic::run(&arguments, all).exit_code()
 }
 
 /// Asks something of a dockerd, and shows its log with what is wrong.
