@@ -8,7 +8,7 @@ use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
 use libcontainer::error::LibcontainerError;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Hooks, Spec};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -87,8 +87,7 @@ impl OnDisk {
         let mut kept = self.load()?;
         let saved = kept.set_status(ContainerStatus::Running).save();
         saved.map_err(|error| with_causes("cannot keep the container's state", &error))?;
-        let hooks = kept.spec().ok().and_then(|config| config.hooks);
-        if let Some(hooks) = hooks {
+        if let Some(hooks) = hooks_of(&kept) {
             libcontainer::hooks::run_hooks(hooks.poststart().as_ref(), Some(&kept.state), Some(&kept.root), None, None)
                 .map_err(|error| with_causes("a hook failed", &error))?;
         }
@@ -174,11 +173,14 @@ impl OnDisk {
     }
 }
 
+/// The programs to be run beside it. What cannot be read was not written to its end.
+fn hooks_of(kept: &Kept) -> Option<Hooks> {
+    kept.spec().ok()?.hooks
+}
+
 /// What is to be done when a container has gone.
 fn run_last_hooks(kept: &Kept) -> Result<(), LibcontainerError> {
-    // What cannot be read was not written to its end.
-    let hooks = kept.spec().ok().and_then(|config| config.hooks);
-    let Some(hooks) = hooks else { return Ok(()) };
+    let Some(hooks) = hooks_of(kept) else { return Ok(()) };
     libcontainer::hooks::run_hooks(hooks.poststop().as_ref(), Some(&kept.state), None, None, None).map_err(Into::into)
 }
 

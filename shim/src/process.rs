@@ -180,10 +180,10 @@ impl Running {
             ended_by: Arc::clone(&ended_by),
             exit,
         };
-        let killed_before = memory.as_ref().map(|memory| memory.ended());
+        let memory = memory.map(|memory| (memory.ended(), memory));
         let watching = move || {
             // By the kernel, in the process's control group, while the process lived.
-            let out_of_memory = || memory.is_some_and(|memory| Some(memory.ended()) > killed_before);
+            let out_of_memory = || memory.is_some_and(|(before, memory)| memory.ended() > before);
             let (status, text) = match made.custody {
                 Some(custody) => end_of_guest(custody, made.pid, &begins, &ended_by, out_of_memory),
                 None => (end_of_program(pid), None),

@@ -42,6 +42,8 @@ pub(crate) struct Shim {
     pub(crate) engine: EngineChoice,
     /// Where its configuration is.
     pub(crate) config: Option<PathBuf>,
+    /// Where it keeps artifacts.
+    pub(crate) cache: CacheConfig,
     pub(crate) flags: Flags,
     /// What containerd passes on of its own configuration.
     pub(crate) options: Any,
@@ -101,7 +103,7 @@ impl Shim {
     /// The process that makes containers.
     fn zygote(&self) -> Result<Embedder> {
         let mut embedder = EmbedderConfig::default();
-        embedder.runtime.cache = cache(self.engine, self.config.as_deref())?;
+        embedder.runtime.cache = self.cache.clone();
         embedder.worker =
             Some(std::env::current_exe().map_err(|source| Error::io("cannot find this program", source))?);
         embedder.warm = match self.engine {
@@ -109,12 +111,7 @@ impl Shim {
             _ => Vec::new(),
         };
         // A shim that is killed before containerd has come to it is removed by nobody else.
-        let clean_up = || {
-            if socket::is_stale(&self.address) {
-                socket::remove(&self.address);
-            }
-        };
-        Embedder::forked(embedder, errand::carry_out, clean_up)
+        Embedder::forked(embedder, errand::carry_out, || socket::remove_stale(&self.address))
     }
 
     async fn answer(
@@ -137,7 +134,7 @@ impl Shim {
         let setup = Setup {
             engine: self.engine,
             config: self.config.clone(),
-            embedder: Some(zygote),
+            embedder: zygote,
             namespace: namespace.clone(),
             store: Store { address: address.into(), namespace: namespace.clone() },
         };

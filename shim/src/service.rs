@@ -74,7 +74,7 @@ async fn end_shim(on_disk: &OnDisk) {
         TaskClient::new(client).shutdown(context, &request).await.ok()
     };
     let heard = tokio::time::timeout(ENDED_WITHIN, let_go).await.ok().flatten();
-    if heard.is_none() && socket::is_stale(&address) {
-        socket::remove(&address);
+    if heard.is_none() {
+        socket::remove_stale(&address);
     }
 }

@@ -10,8 +10,14 @@ pub(crate) fn answers(address: &str) -> bool {
     UnixStream::connect(path_of(address)).is_ok()
 }
 
-/// Whether there was a shim, and is none any more.
-pub(crate) fn is_stale(address: &str) -> bool {
+/// Removes what a shim has left there that is no more.
+pub(crate) fn remove_stale(address: &str) {
+    if is_stale(address) {
+        remove(address);
+    }
+}
+
+fn is_stale(address: &str) -> bool {
     UnixStream::connect(path_of(address)).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 

@@ -1,8 +1,7 @@
 //! `start`: the pod's shim is found, or made as a copy of this process, and containerd hears its address.
 
-use crate::oci::Config;
 use crate::options::RuntimeOptions;
-use crate::serve::{ELSEWHERE, SERVING, Shim};
+use crate::serve::{self, ELSEWHERE, SERVING, Shim};
 use crate::socket;
 use containerd_shim::Flags;
 use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
@@ -26,8 +25,8 @@ pub(crate) fn run(engine: EngineChoice, flags: Flags) -> Result<()> {
         Error::new(ErrorKind::InvalidInput, "containerd's options cannot be read").with_source(source)
     })?;
     let options = RuntimeOptions::read(Some(&given))?;
-    // What is wrong with it is told once, before anything is made.
-    Config::load(options.config_path.as_deref())?;
+    // What is wrong with the configuration is told once, before anything is made.
+    let cache = serve::cache(engine, options.config_path.as_deref())?;
     let bundle = std::env::current_dir().map_err(failed)?;
     let group = group_of(&bundle).unwrap_or_else(|| flags.id.clone());
     let address = containerd_shim::socket_address(&flags.address, &flags.namespace, &group);
@@ -36,7 +35,7 @@ pub(crate) fn run(engine: EngineChoice, flags: Flags) -> Result<()> {
     if socket::answers(&address) {
         return tell(&address);
     }
-    let shim = Shim { engine, config: options.config_path, flags, options: given, address: address.clone() };
+    let shim = Shim { engine, config: options.config_path, cache, flags, options: given, address: address.clone() };
     let born = Born::from_this_process(shim)?;
     tell(&address)?;
     born.map_or(Ok(()), Born::confirm)

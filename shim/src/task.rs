@@ -28,11 +28,11 @@ use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::Embedder;
 
 /// What this shim is, from its name and its surroundings.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) engine: EngineChoice,
     pub(crate) config: Option<PathBuf>,
-    pub(crate) embedder: Option<Embedder>,
+    pub(crate) embedder: Embedder,
     pub(crate) namespace: String,
     pub(crate) store: Store,
 }
@@ -95,8 +95,7 @@ impl TaskService {
     ) -> Result<(Running, Option<Arc<OomWatch>>)> {
         let service = self.clone();
         blocking(move || {
-            let embedder = service.setup.embedder.as_ref();
-            let embedder = embedder.ok_or_else(|| Error::new(ErrorKind::Internal, "this shim has no zygote"))?;
+            let embedder = &service.setup.embedder;
             let Streams { ends, held } = streams;
             let parcel = order.parcel(ends)?;
             let mut made = match embedder.errand(&parcel, NewProcess::read) {
@@ -482,7 +481,7 @@ impl TaskService {
         // A process that is being made is no stranger.
         let _made = self.making.write().await;
         let mut known = background::processes();
-        known.extend(self.setup.embedder.iter().filter_map(|one| one.status().worker).map(u32::cast_signed));
+        known.extend(self.setup.embedder.status().worker.map(u32::cast_signed));
         for container in self.containers().values() {
             known
                 .extend(container.processes.values().filter_map(|process| process.running.as_ref()).map(|one| one.pid));

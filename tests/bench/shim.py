@@ -46,6 +46,7 @@ class Shim:
     def __init__(self, scratch, engine):
         self.scratch, self.name, self.pod, self.streams = scratch, scratch / f"bin/containerd-shim-{engine}-v1", f"{engine}-pod", 1
         self.options = field(1, "runtimeoptions.v1.Options") + field(2, field(2, os.environ["WASMRT_BENCH_CONFIG"]))
+        self.spec = subprocess.run(["ctr", "oci", "spec"], check=True, capture_output=True, text=True).stdout
         bundle = self.bundle(self.pod, scratch, [])
         # Read for as long as it lives, as containerd does.
         os.mkfifo(bundle / "log")
@@ -78,16 +79,13 @@ class Shim:
         """A bundle of a container with its files below a directory."""
         bundle = self.scratch / "state" / container
         bundle.mkdir()
-        spec = json.loads(self.spec())
+        spec = json.loads(self.spec)
         spec["root"] = {"path": str(root)}
         spec["process"]["args"] = args
         spec["process"]["terminal"] = False
         spec["linux"]["cgroupsPath"] = f"/{NAMESPACE}/{container}"
         (bundle / "config.json").write_text(json.dumps(spec))
         return bundle
-
-    def spec(self):
-        return subprocess.run(["ctr", "oci", "spec"], check=True, capture_output=True, text=True).stdout
 
     def call(self, method, *fields):
         """Calls the task service, and waits for its answer."""

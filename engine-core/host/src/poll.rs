@@ -180,7 +180,9 @@ impl Host {
         for (index, flags) in ready {
             if !flags.is_empty() {
                 happened[index] = Some(match subscriptions[index].1 {
-                    Subscription::Read { .. } if flags.contains(PollFlags::IN) => {
+                    // A socket's error is there to be read. Of a connection that is just being reset it is seen first,
+                    // and alone.
+                    Subscription::Read { .. } if flags.intersects(PollFlags::IN | PollFlags::ERR) => {
                         Happened::ready(match pending[index] {
                             Pending::Socket(key, _) => self.sockets.receivable(key),
                             _ => self.streams.readable(),

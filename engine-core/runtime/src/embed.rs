@@ -22,7 +22,6 @@ pub use run::Run;
 use crate::errand::{Errand, Parcel};
 use crate::inspect::Inspection;
 use crate::instance::{Imports, Instance, InstantiateOptions};
-use crate::process::thread_count;
 use crate::registry::EngineStatus;
 use crate::runtime::{Compiled, Runtime};
 use crate::wire::packet::{self, Packet};
@@ -145,11 +144,6 @@ impl Embedder {
     /// # Errors
     /// `Unsupported` when this process has several threads.
     pub fn forked(config: EmbedderConfig, errand: Errand, epilogue: impl FnOnce()) -> Result<Self> {
-        let threads = thread_count().map_err(|source| Error::io("cannot count threads", source))?;
-        if threads > 1 {
-            return Err(Error::new(ErrorKind::Unsupported, "a process with several threads cannot fork")
-                .with_context("threads", threads));
-        }
         let zygote = Arc::new(ZygoteProcess::fork(&config, errand, epilogue)?);
         let embedder = Self::new(config);
         embedder.inner.here.lock().zygote = Some(zygote);

@@ -51,6 +51,10 @@ fn keep_alone(given: &[OwnedFd]) -> rustix::io::Result<()> {
 }
 
 impl Fork {
+    pub(crate) fn into_child(self) -> ChildProcess {
+        self.child
+    }
+
     /// Lets it live when this process ends.
     pub fn leave(self) {
         self.child.leave();

@@ -37,15 +37,11 @@ pub fn main_with_errands(arguments: impl Iterator<Item = OsString>, errand: Erra
     run(arguments, Some(errand))
 }
 
-/// In a fresh fork: becomes the zygote, and ends with it. `epilogue` is what it does last.
-pub(crate) fn live(control: OwnedFd, errand: Option<Errand>, epilogue: impl FnOnce()) -> ! {
-    // Unwinding must not reach the owner's frames: they belong to another process.
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let ended = live_until_the_end(control, errand);
-        epilogue();
-        ended
-    }));
-    process::exit_now(i32::from(!matches!(ended, Ok(Ok(())))));
+/// In a fresh fork: becomes the zygote, and ends with this code. `epilogue` is what it does last.
+pub(crate) fn live(control: OwnedFd, errand: Errand, epilogue: impl FnOnce()) -> i32 {
+    let ended = live_until_the_end(control, Some(errand));
+    epilogue();
+    i32::from(ended.is_err())
 }
 
 fn live_until_the_end(control: OwnedFd, errand: Option<Errand>) -> Result<()> {

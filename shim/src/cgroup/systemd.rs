@@ -89,9 +89,8 @@ pub(super) fn place(path: &str) -> Result<PathBuf> {
 
 /// What systemd takes for the root of all groups: its own, without the one that it makes for itself in it.
 fn root() -> PathBuf {
-    let groups = std::fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let root = own.strip_suffix("/init.scope").unwrap_or(own);
+    let own = group_of("1").unwrap_or_default();
+    let root = own.strip_suffix("/init.scope").unwrap_or(&own);
     PathBuf::from(if root.is_empty() { "/" } else { root })
 }
 
@@ -172,8 +171,11 @@ pub(super) fn start(path: &str, container: &str) -> Result<()> {
 
 /// The group that this process is in, from the root of all groups.
 pub(super) fn own_group() -> Result<String> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup")
-        .map_err(|source| Error::io("cannot find the own control group", source))?;
+    group_of("self").map_err(|source| Error::io("cannot find the own control group", source))
+}
+
+fn group_of(process: &str) -> std::io::Result<String> {
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup"))?;
     Ok(groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
 }
 

@@ -5,7 +5,7 @@ mod pod;
 pub use k8s_cri::v1;
 pub use pod::{Pod, container_config, pod_config};
 
-use crate::containerd::{Containerd, Runtime, SOCKET, linux};
+use crate::containerd::{Runtime, SOCKET, linux};
 use crate::image::{ArtifactLayer, Image};
 use crate::machine::Machine;
 use crate::program::with_busybox;
@@ -77,8 +77,7 @@ pub fn machine_with_systemd(runtime: Runtime) -> Result<Machine> {
 
 fn machine_in(world: World, plugins: &str, runtime: Runtime) -> Result<Machine> {
     configure_networks(&world)?;
-    let containerd = Containerd::start(&world, plugins)?;
-    Machine::of(world, containerd, runtime)
+    Machine::in_world(world, runtime, plugins)
 }
 
 fn configure_networks(world: &World) -> Result<()> {

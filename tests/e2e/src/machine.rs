@@ -31,7 +31,7 @@ impl Machine {
     /// # Errors
     /// What did not come up.
     pub fn new(runtime: Runtime) -> Result<Self> {
-        Self::with_plugins(runtime, WITHOUT_CRI)
+        Self::in_world(World::new()?, runtime, WITHOUT_CRI)
     }
 
     /// Makes one whose first process is systemd, which makes the control groups of containers.
@@ -39,26 +39,15 @@ impl Machine {
     /// # Errors
     /// What did not come up.
     pub fn with_systemd(runtime: Runtime) -> Result<Self> {
-        let world = World::with_systemd()?;
-        let containerd = Containerd::start(&world, WITHOUT_CRI)?;
-        Self::of(world, containerd, runtime)
+        Self::in_world(World::with_systemd()?, runtime, WITHOUT_CRI)
     }
 
-    /// Makes one whose containerd has these plug-ins.
+    /// Makes one of a world, with a containerd that has these plug-ins.
     ///
     /// # Errors
     /// What did not come up.
-    pub fn with_plugins(runtime: Runtime, plugins: &str) -> Result<Self> {
-        let world = World::new()?;
+    pub fn in_world(world: World, runtime: Runtime, plugins: &str) -> Result<Self> {
         let containerd = Containerd::start(&world, plugins)?;
-        Self::of(world, containerd, runtime)
-    }
-
-    /// Makes one of a world and a containerd that runs in it.
-    ///
-    /// # Errors
-    /// When the world is no more.
-    pub fn of(world: World, containerd: Containerd, runtime: Runtime) -> Result<Self> {
         let before = Snapshot::of(&world, &[containerd.pid()])?;
         let (before, daemons) = (RefCell::new(before), RefCell::default());
         Ok(Self { world, containerd, runtime, before, daemons, images: Cell::new(0) })
@@ -168,8 +157,7 @@ impl Machine {
     /// When the world is no more.
     pub fn shims(&self) -> Result<Vec<Process>> {
         let mut processes = self.world.processes()?;
-        processes
-            .retain(|process| process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-")));
+        processes.retain(is_called_shim);
         let numbers: Vec<u32> = processes.iter().map(|process| process.pid).collect();
         // What a shim forks keeps its name.
         processes.retain(|process| !numbers.contains(&process.parent));
@@ -183,10 +171,7 @@ impl Machine {
     pub fn zygotes(&self) -> Result<Vec<u32>> {
         let shims: Vec<u32> = self.shims()?.iter().map(|shim| shim.pid).collect();
         let mut processes = self.world.processes()?;
-        processes.retain(|process| {
-            shims.contains(&process.parent)
-                && process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-"))
-        });
+        processes.retain(|process| shims.contains(&process.parent) && is_called_shim(process));
         Ok(processes.iter().map(|process| process.pid).collect())
     }
 
@@ -275,6 +260,11 @@ impl Machine {
         daemons.push(self.containerd.pid());
         daemons
     }
+}
+
+/// What a shim forks keeps its name, too.
+fn is_called_shim(process: &Process) -> bool {
+    process.command.split(' ').next().is_some_and(|name| name.contains("containerd-shim-"))
 }
 
 /// Writes the shim's configuration of a machine.

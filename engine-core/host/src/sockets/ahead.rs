@@ -10,7 +10,7 @@ use rustix::net::RecvFlags;
 /// The most that is taken of one connection. A guest may have many.
 const BYTES: usize = 4096;
 
-/// What is kept of one connection.
+/// What is kept of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     bytes: Vec<u8>,
@@ -61,27 +61,28 @@ impl Sockets {
     pub(crate) fn receivable(&mut self, key: u32) -> u64 {
         let Self { open, room, .. } = self;
         let Some(socket) = open.get_mut(&key) else { return 1 };
-        let length = match &socket.state {
+        let heard = match &socket.state {
             State::Connected(fd) => {
                 // A guest without connections has no room for them.
                 room.resize(BYTES, 0);
-                match rustix::net::recv(fd, &mut room[..], RecvFlags::DONTWAIT) {
-                    Ok((count, _)) => {
-                        socket.ahead.bytes.extend_from_slice(&room[..count]);
-                        count
-                    }
-                    Err(Os::AGAIN | Os::INTR) => 0,
-                    Err(failure) => {
-                        socket.ahead.fail(failure);
-                        0
-                    }
-                }
+                rustix::net::recv(fd, &mut room[..], RecvFlags::DONTWAIT).map(|(count, _)| {
+                    socket.ahead.bytes.extend_from_slice(&room[..count]);
+                    count
+                })
             }
             State::Datagrams { fd, .. } => {
                 let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-                rustix::net::recv(fd, &mut [0; 1][..], flags).map_or(0, |(_, length)| length)
+                rustix::net::recv(fd, &mut [0; 1][..], flags).map(|(_, length)| length)
             }
-            State::Fresh | State::Bound(_) | State::Listening(_) => 0,
+            State::Fresh | State::Bound(_) | State::Listening(_) => Ok(0),
+        };
+        let length = match heard {
+            Ok(length) => length,
+            Err(Os::AGAIN | Os::INTR) => 0,
+            Err(failure) => {
+                socket.ahead.fail(failure);
+                0
+            }
         };
         receivable(length)
     }

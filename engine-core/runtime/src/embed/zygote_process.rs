@@ -4,7 +4,8 @@ use super::config::EmbedderConfig;
 use super::find::find_worker;
 use super::queue::timespec;
 use crate::errand::Errand;
-use crate::process::{self, ChildProcess, Death, Forked};
+use crate::fork::fork;
+use crate::process::{ChildProcess, Death};
 use crate::wire::packet::{self, Packet};
 use crate::wire::{self, Greeting, VERSION, Welcome};
 use crate::zygote;
@@ -76,19 +77,10 @@ impl ZygoteProcess {
 
     /// Forks it from this process, which has one thread, and hears that it is there.
     pub(super) fn fork(config: &EmbedderConfig, errand: Errand, epilogue: impl FnOnce()) -> Result<Self> {
-        let failed = |source| Error::io("cannot fork a process that forks guests", source);
-        let (control, theirs) = packet::pair().map_err(failed)?;
-        match process::fork().map_err(failed)? {
-            Forked::Parent(child) => {
-                drop(theirs);
-                Self::meet(child, control, config)
-            }
-            Forked::Child => {
-                drop(control);
-                process::close_all_but(&[theirs.as_fd()]);
-                zygote::live(theirs, Some(errand), epilogue)
-            }
-        }
+        let pair = packet::pair().map_err(|source| Error::io("cannot make a socket", source));
+        let (control, theirs) = pair?;
+        let child = fork([theirs], |[theirs]| zygote::live(theirs, errand, epilogue))?;
+        Self::meet(child.into_child(), control, config)
     }
 
     fn meet(child: ChildProcess, control: OwnedFd, config: &EmbedderConfig) -> Result<Self> {
