@@ -143,7 +143,8 @@ impl Run {
                 return Some(Err(taken()));
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let mut polled = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
+            let mut polled =
+                [self.socket.as_fd(), self.zygote.death()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
             match poll(&mut polled, left.map(timespec).as_ref()) {
                 Ok(0) if left.is_some_and(|left| left.is_zero()) => return None,
                 Ok(0) | Err(rustix::io::Errno::INTR) => {
@@ -151,7 +152,12 @@ impl Run {
                         return None;
                     }
                 }
-                Ok(_) => break,
+                Ok(_) => {
+                    if polled[0].revents().is_empty() {
+                        no_more_answers(self.socket.as_fd());
+                    }
+                    break;
+                }
                 Err(errno) => return Some(Err(Error::io("cannot wait for the run", errno.into()))),
             }
         }
@@ -199,6 +205,13 @@ impl Drop for Run {
 pub(super) fn give_up(socket: BorrowedFd<'_>) {
     // Failing means that the other end is gone, which is what was wanted.
     let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+}
+
+/// The zygote has died, and its supervisors with it. Processes that an errand has made may have the other end still; nobody may answer there any more.
+/// What is on its way still comes.
+fn no_more_answers(socket: BorrowedFd<'_>) {
+    // As above.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
 }
 
 fn outcome(answer: Result<Answer>) -> Result<Outcome> {

@@ -129,6 +129,11 @@ impl ZygoteProcess {
         self.control.as_fd()
     }
 
+    /// Readable once it has died.
+    pub(super) fn death(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         !is_readable(self.pidfd.as_fd(), Duration::ZERO)
     }
