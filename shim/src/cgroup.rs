@@ -1,27 +1,23 @@
 //! A container's control group, by the library that made it, or by systemd.
 
 mod bus;
+mod hierarchy;
 mod systemd;
-
-pub(crate) use systemd::check;
 
 use crate::failure::with_causes;
 use containerd_shim::protos::protobuf::well_known_types::any::Any;
-use libcgroups::common::{
-    AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, FreezerState, create_cgroup_manager,
-};
+use hierarchy::MEMBERS;
+use libcgroups::common::{AnyCgroupManager, CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
 use libcgroups::v2::util::get_unified_mount_point;
 use libcontainer::utils::get_cgroup_path;
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources, Spec};
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use systemd::is_of_systemd;
 use wasmrt_model::{Error, ErrorKind, Result};
-
-/// Where a group lists its processes.
-const MEMBERS: &str = "cgroup.procs";
 
 /// How long processes may take to end that were killed.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
@@ -37,6 +33,22 @@ pub(crate) struct Cgroup {
     devices: Option<Vec<LinuxDeviceCgroup>>,
     /// Finding the places of a group takes longer than everything that is done there.
     found: Arc<OnceLock<AnyCgroupManager>>,
+}
+
+/// Looks at the group that a container is to have.
+///
+/// # Errors
+/// `InvalidInput` for a path that names none, and as systemd's.
+pub(crate) fn check(spec: &Spec, of_systemd: bool) -> Result<()> {
+    let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    if let Some(path) = path.filter(|path| !hierarchy::is_place(path)) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("'{}' is no control group of a container", path.display()),
+        )
+        .with_hint("linux.cgroupsPath is to name one below the root of all"));
+    }
+    systemd::check(spec, of_systemd)
 }
 
 impl Debug for Cgroup {
@@ -88,47 +100,45 @@ impl Cgroup {
 
     /// Where it is, on a machine with version 2 control groups.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
-        Ok(mount_point()?.join(self.place.strip_prefix("/").unwrap_or(&self.place)))
+        Ok(mount_point()?.join(hierarchy::below_root(&self.place)))
     }
 
     /// All processes in it, whoever made them.
-    pub(crate) fn processes(&self) -> Result<Vec<i32>> {
-        self.manage(listed)
+    pub(crate) fn processes(&self) -> Result<BTreeSet<i32>> {
+        Ok(hierarchy::directories(&self.place)?.iter().flat_map(|directory| hierarchy::processes(directory)).collect())
     }
 
     /// Lets its processes go on.
     pub(crate) fn thaw(&self) -> Result<()> {
-        self.manage(|manager| {
-            let thawed = manager.freeze(FreezerState::Thawed);
-            thawed.map_err(|error| with_causes("cannot let the container's processes go on", &error))
-        })
+        let failed = |source| Error::io("cannot let the container's processes go on", source);
+        hierarchy::directories(&self.place)?.iter().try_for_each(|directory| hierarchy::thaw(directory).map_err(failed))
     }
 
-    /// Ends all processes in it, which must not be frozen, and removes it. One that is not there is no error.
+    /// Ends all processes in it, also those that are frozen, and removes it. One that is not there is no error.
     pub(crate) fn remove(&self) -> Result<()> {
         let until = Instant::now() + ENDED_WITHIN;
+        let mut removed;
         loop {
-            // Without the group there are no processes in it.
-            let left = self.processes().unwrap_or_default();
-            for pid in &left {
-                crate::signal::send_unnamed(*pid, libc::SIGKILL);
+            removed = hierarchy::directories(&self.place)?.iter().try_for_each(|directory| {
+                hierarchy::remove(directory).map_err(|source| {
+                    Error::io("cannot remove the container's control group", source)
+                        .with_context("path", directory.display())
+                })
+            });
+            if removed.is_ok() || Instant::now() > until {
+                break;
             }
-            let late = Instant::now() > until;
-            if left.is_empty() || late {
-                let removed = self.manage(|manager| {
-                    let removed = manager.remove();
-                    removed.map_err(|error| with_causes("cannot remove the container's control group", &error))
-                });
-                // Another one may have come into it in between.
-                if removed.is_ok() || late {
-                    if let Some(unit) = systemd::unit_at(&self.place) {
-                        systemd::stop(unit);
-                    }
-                    return removed;
-                }
+            // What is frozen does not even end.
+            let _ = self.thaw();
+            for pid in self.processes()? {
+                crate::signal::send_unnamed(pid, libc::SIGKILL);
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        if let Some(unit) = systemd::unit_at(&self.place) {
+            systemd::stop(unit);
+        }
+        removed
     }
 
     /// Changes limits while the container runs. What is not named stays.
@@ -189,10 +199,4 @@ fn enable_controllers(root: &Path, group: &Path) {
             let _ = std::fs::write(above.join("cgroup.subtree_control"), format!("+{controller}"));
         }
     }
-}
-
-fn listed(manager: &AnyCgroupManager) -> Result<Vec<i32>> {
-    let pids = manager.get_all_pids();
-    let pids = pids.map_err(|error| with_causes("cannot list the container's processes", &error))?;
-    Ok(pids.into_iter().map(i32::from).collect())
 }

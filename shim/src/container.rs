@@ -129,13 +129,13 @@ impl OnDisk {
         let until = Instant::now() + MADE_WITHIN;
         while !makers.are_gone() && Instant::now() < until {
             // It may not be there yet.
-            let _ = cgroup.map(end_processes);
+            let _ = cgroup.map(Cgroup::remove);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     fn remove_all(&self, cgroup: Option<&Cgroup>) -> Result<()> {
-        let mut removed = cgroup.map_or(Ok(()), end_processes);
+        let mut removed = cgroup.map_or(Ok(()), Cgroup::remove);
         let kept = self.directory().exists().then(|| self.load());
         // What cannot be read was not written to its end.
         if let Some(Ok(mut kept)) = kept {
@@ -182,13 +182,6 @@ fn hooks_of(kept: &Kept) -> Option<Hooks> {
 fn run_last_hooks(kept: &Kept) -> Result<(), LibcontainerError> {
     let Some(hooks) = hooks_of(kept) else { return Ok(()) };
     libcontainer::hooks::run_hooks(hooks.poststop().as_ref(), Some(&kept.state), None, None, None).map_err(Into::into)
-}
-
-/// Ends all processes of a group, and removes it.
-fn end_processes(cgroup: &Cgroup) -> Result<()> {
-    // One that is paused would be waited for, and what is not there is not paused.
-    let _ = cgroup.thaw();
-    cgroup.remove()
 }
 
 #[cfg(test)]

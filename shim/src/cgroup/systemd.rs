@@ -52,7 +52,7 @@ pub(super) fn is_of_systemd(path: &str) -> bool {
 /// # Errors
 /// `InvalidInput` for a path that systemd does not take, `Unsupported` where there is no systemd that could be asked: a group elsewhere would not be
 /// held to the limits of its slice.
-pub(crate) fn check(spec: &Spec, options: bool) -> Result<()> {
+pub(super) fn check(spec: &Spec, options: bool) -> Result<()> {
     let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
     let path = path.and_then(|path| path.to_str()).unwrap_or_default();
     if !is_of_systemd(path) {

@@ -4,9 +4,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use wasmrt_e2e::Result;
 use wasmrt_e2e::command::Running;
-use wasmrt_e2e::containerd::client;
+use wasmrt_e2e::containerd::{client, linux};
+use wasmrt_e2e::image::Image;
 use wasmrt_e2e::machine::Machine;
-use wasmrt_e2e::program::Program;
+use wasmrt_e2e::program::{Program, with_busybox};
 use wasmrt_e2e::trials::{ALL, Question, WASM};
 
 pub(crate) const QUESTIONS: &[Question] = &[
@@ -15,6 +16,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "limits::memory_too_small", runtimes: WASM, ask: memory_too_small },
     Question { name: "limits::out_of_memory", runtimes: ALL, ask: out_of_memory },
     Question { name: "limits::processor", runtimes: ALL, ask: processor },
+    Question { name: "limits::groups_of_its_own", runtimes: ALL, ask: groups_of_its_own },
+    Question { name: "limits::group_of_all", runtimes: WASM, ask: group_of_all },
 ];
 
 const MIB: u64 = 1 << 20;
@@ -77,4 +80,27 @@ fn processor_time(machine: &Machine, id: &str) -> Result<Duration> {
     let used =
         figures["cpu"]["usage"]["total"].as_u64().or(figures["cpu"]["usage_usec"].as_u64().map(|usec| usec * 1000));
     used.map(Duration::from_nanos).ok_or_else(|| format!("no processor time in {figures}"))
+}
+
+/// A privileged program divides its control group; what it has made goes with it.
+fn groups_of_its_own(machine: &Machine) -> Result<()> {
+    let image = with_busybox(Image::new("localhost/linux:latest", linux()))?;
+    machine.import(&image)?;
+    let container = machine.container_of("divided", image.name(), &Program::Hello).on(linux());
+    let mount = "type=cgroup,src=cgroup,dst=/sys/fs/cgroup,options=rw";
+    let script = "cd /sys/fs/cgroup/memory || cd /sys/fs/cgroup; mkdir -p inner/deep && echo $$ >inner/deep/cgroup.procs; \
+                  cat /proc/self/cgroup";
+    let container = container.with(&["--privileged", "--mount", mount]).doing(&["/bin/busybox", "sh", "-c", script]);
+    container.run()?.success()?.says("/inner/deep\n").map(drop)
+}
+
+/// A container in the group of all would be removed with everything else that is in it.
+fn group_of_all(machine: &Machine) -> Result<()> {
+    let image = machine.image(&[Program::Hello])?;
+    for group in ["/", "/.."] {
+        let container = machine.container_of("everywhere", &image, &Program::Hello);
+        container.with(&["--cgroup", group]).run()?.refused(&["control group"])?;
+        machine.ctr(&["container", "delete", "everywhere"])?;
+    }
+    Ok(())
 }
