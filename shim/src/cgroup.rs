@@ -119,7 +119,8 @@ impl Cgroup {
         let until = Instant::now() + ENDED_WITHIN;
         let mut removed;
         loop {
-            removed = hierarchy::directories(&self.place)?.iter().try_for_each(|directory| {
+            let directories = hierarchy::directories(&self.place)?;
+            removed = directories.iter().try_for_each(|directory| {
                 hierarchy::remove(directory).map_err(|source| {
                     Error::io("cannot remove the container's control group", source)
                         .with_context("path", directory.display())
@@ -128,10 +129,12 @@ impl Cgroup {
             if removed.is_ok() || Instant::now() > until {
                 break;
             }
-            // What is frozen does not even end.
-            let _ = self.thaw();
-            for pid in self.processes()? {
-                crate::signal::send_unnamed(pid, libc::SIGKILL);
+            for directory in &directories {
+                // What is frozen does not even end.
+                let _ = hierarchy::thaw(directory);
+                for pid in hierarchy::processes(directory) {
+                    crate::signal::send_unnamed(pid, libc::SIGKILL);
+                }
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -17,11 +17,15 @@ pub(super) const MEMBERS: &str = "cgroup.procs";
 /// What lets the processes of a group go on, in either version.
 const THAWS: [(&str, &str); 2] = [("freezer.state", "THAWED"), ("cgroup.freeze", "0")];
 
-/// The directories of the group at this place, from the root of all groups: those that there are.
+/// The directories of the group at this place, from the root of all groups: those that there are. None for what is no container's: whatever is in them
+/// may be ended.
 ///
 /// # Errors
 /// When the machine's control groups cannot be found.
 pub(super) fn directories(place: &Path) -> Result<Vec<PathBuf>> {
+    if !is_place(place) {
+        return Ok(Vec::new());
+    }
     let setup = get_cgroup_setup().map_err(|error| with_causes("cannot tell control groups apart", &error))?;
     let roots = match setup {
         CgroupSetup::Unified => vec![mount_point()?],
@@ -103,6 +107,7 @@ mod tests {
     fn the_root_of_all_groups_is_no_containers() {
         for place in ["/", "", "..", "/..", "/pod/../..", "/pod/.."] {
             assert!(!is_place(Path::new(place)), "{place}");
+            assert_eq!(directories(Path::new(place)).unwrap(), Vec::<PathBuf>::new(), "{place}");
         }
         for place in ["/pod/container", "container", ":youki:container", "/kubepods.slice/a:b"] {
             assert!(is_place(Path::new(place)), "{place}");

@@ -77,8 +77,7 @@ impl ZygoteProcess {
 
     /// Forks it from this process, which has one thread, and hears that it is there.
     pub(super) fn fork(config: &EmbedderConfig, errand: Errand, epilogue: impl FnOnce()) -> Result<Self> {
-        let pair = packet::pair().map_err(|source| Error::io("cannot make a socket", source));
-        let (control, theirs) = pair?;
+        let (control, theirs) = packet::pair().map_err(|source| Error::io("cannot make a socket", source))?;
         let child = fork([theirs], |[theirs]| zygote::live(theirs, errand, epilogue))?;
         Self::meet(child.into_child(), control, config)
     }
