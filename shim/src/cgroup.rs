@@ -4,6 +4,7 @@ mod bus;
 mod hierarchy;
 mod systemd;
 
+use crate::bundle::write_spec;
 use crate::failure::with_causes;
 use containerd_shim::protos::protobuf::well_known_types::any::Any;
 use hierarchy::MEMBERS;
@@ -78,8 +79,7 @@ impl Cgroup {
         if let Some(linux) = spec.linux_mut() {
             linux.set_cgroups_path(Some(self.place.clone()));
         }
-        spec.save(bundle.join("config.json"))
-            .map_err(|error| with_causes("cannot write the container's configuration", &error))?;
+        write_spec(&spec, bundle)?;
         Ok(Some(Begun { former, cgroup: self.clone() }))
     }
 

@@ -1,14 +1,15 @@
 //! A container from the shim's side: its bundle, its control group, its processes.
 
+use crate::bundle::{ROOTFS, read_spec};
 use crate::cgroup::Cgroup;
-use crate::errand::{ROOTFS, unmount};
+use crate::errand::unmount;
 use crate::failure::with_causes;
 use crate::making::Makers;
 use crate::oom::OomWatch;
 use crate::process::Process;
 use libcontainer::container::{Container as Kept, ContainerStatus};
 use libcontainer::error::LibcontainerError;
-use oci_spec::runtime::{Hooks, Spec};
+use oci_spec::runtime::Hooks;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -166,8 +167,7 @@ impl OnDisk {
             unmount(&self.bundle.join(ROOTFS));
             return Ok(());
         }
-        let spec = Spec::load(self.bundle.join("config.json")).ok();
-        let cgroup = spec.map(|spec| Cgroup::of(&spec, &self.id));
+        let cgroup = read_spec(&self.bundle).ok().map(|spec| Cgroup::of(&spec, &self.id));
         self.end_makers(&makers, cgroup.as_ref());
         self.remove_all(cgroup.as_ref())
     }

@@ -5,6 +5,7 @@
 //! nothing comes of it.
 
 use crate::background::{self, Later};
+use crate::bundle::{ROOTFS, read_spec};
 use crate::cgroup::{Begun, Cgroup};
 use crate::command_line;
 use crate::complaints;
@@ -36,9 +37,6 @@ use std::rc::Rc;
 use std::time::SystemTime;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result, Tier};
 use wasmrt_runtime::{Contained, Custody, Parcel, Site, Terms};
-
-/// Where the root file system of a bundle is.
-pub(crate) const ROOTFS: &str = "rootfs";
 
 /// What is asked for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,7 +114,7 @@ impl Order {
     /// # Errors
     /// When the container's configuration cannot be read.
     pub(crate) fn program_name(&self) -> Result<(String, bool)> {
-        let spec = load_spec(&self.bundle)?;
+        let spec = read_spec(&self.bundle)?;
         let first = |process: Option<&Process>| {
             let args = process.and_then(|process| process.args().as_deref()).unwrap_or_default();
             behind_init(args).unwrap_or(args).first().cloned().unwrap_or_default()
@@ -156,11 +154,6 @@ impl NewProcess {
 /// Whether an order could not be done because no file of the container's is its program.
 pub(crate) fn misses_its_program(error: &Error) -> bool {
     error.kind() == ErrorKind::NotFound && error.operation() == FIND_PROGRAM
-}
-
-fn load_spec(bundle: &Path) -> Result<Spec> {
-    Spec::load(bundle.join("config.json"))
-        .map_err(|error| with_causes("cannot read the container's configuration", &error))
 }
 
 /// Does what is asked for, in a process that is there for nothing else.
@@ -215,7 +208,7 @@ pub(crate) fn unmount(rootfs: &Path) {
 }
 
 fn make(site: &dyn Site, order: &Order, program: Option<File>, streams: Option<ProcessEnds>) -> Result<Parcel> {
-    let spec = load_spec(&order.bundle)?;
+    let spec = read_spec(&order.bundle)?;
     let process = match &order.kind {
         Kind::Exec { process, .. } => process.as_ref(),
         Kind::Init { .. } => {

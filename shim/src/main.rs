@@ -7,6 +7,7 @@
 
 mod artifact;
 mod background;
+mod bundle;
 mod cgroup;
 mod command_line;
 mod complaints;

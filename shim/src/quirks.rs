@@ -1,6 +1,6 @@
 //! What libcontainer takes wrongly, put so that it takes it rightly.
 
-use crate::failure::with_causes;
+use crate::bundle::write_spec;
 use libcgroups::common::{CgroupSetup, get_cgroup_setup};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::path::Path;
@@ -26,6 +26,5 @@ pub(crate) fn without_control_groups(spec: &Spec, bundle: &Path) -> Result<()> {
     }
     let mut spec = spec.clone();
     spec.set_mounts(Some(mounts.iter().filter(|mount| !is_view(mount.typ())).cloned().collect()));
-    spec.save(bundle.join("config.json"))
-        .map_err(|error| with_causes("cannot write the container's configuration", &error))
+    write_spec(&spec, bundle)
 }

@@ -1,11 +1,11 @@
 //! `start`: the pod's shim is found, or made as a copy of this process, and containerd hears its address.
 
+use crate::bundle::read_spec;
 use crate::options::RuntimeOptions;
 use crate::serve::{self, ELSEWHERE, SERVING, Shim};
 use crate::socket;
 use containerd_shim::Flags;
 use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
-use oci_spec::runtime::Spec;
 use std::io::{self, PipeWriter, Read, Write, pipe};
 use std::path::Path;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
@@ -92,7 +92,7 @@ impl Drop for Born {
 }
 
 fn group_of(bundle: &Path) -> Option<String> {
-    let spec = Spec::load(bundle.join("config.json")).ok()?;
+    let spec = read_spec(bundle).ok()?;
     let annotations = spec.annotations().as_ref()?;
     POD.iter().find_map(|name| annotations.get(*name)).cloned()
 }

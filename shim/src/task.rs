@@ -2,6 +2,7 @@
 
 use crate::artifact::{self, Store, Wanted};
 use crate::background;
+use crate::bundle::read_spec;
 use crate::cgroup::{self, Cgroup};
 use crate::container::{Container, INIT, OnDisk};
 use crate::errand::{self, Kind, NewProcess, Order, RootfsMount};
@@ -18,7 +19,7 @@ use containerd_shim::protos::events::task as events;
 use containerd_shim::protos::protobuf::MessageField;
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::{ExitSignal, Task, TtrpcContext, TtrpcResult};
-use oci_spec::runtime::{Process as OciProcess, Spec};
+use oci_spec::runtime::Process as OciProcess;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -230,9 +231,7 @@ impl Task for TaskService {
         let options = RuntimeOptions::read(request.options.as_ref()).map_err(|error| status(&error))?;
         let bundle = PathBuf::from(&request.bundle);
         let on_disk = OnDisk::of(bundle.clone(), &request.id).map_err(|error| status(&error))?;
-        let spec = Spec::load(bundle.join("config.json")).map_err(|error| {
-            status(&crate::failure::with_causes("cannot read the container's configuration", &error))
-        })?;
+        let spec = read_spec(&bundle).map_err(|error| status(&error))?;
         cgroup::check(&spec, options.systemd_cgroup).map_err(|error| status(&error))?;
         let cgroup = Cgroup::of(&spec, &request.id);
         let named = Named {

@@ -20,10 +20,10 @@ from pathlib import Path
 from measure import judged
 
 GUESTS = Path(os.environ["WASMRT_GUESTS"])
-SHIM = Path(os.environ.get("WASMRT_SHIM", Path(os.environ["CARGO_TARGET_DIR"]) / "release/containerd-shim-wasmrt"))
+SHIM = Path(os.environ["WASMRT_SHIM"])
 ROUNDS = 21
-CROWDS = 5
-CROWD_SECONDS = 4
+CROWDS = 12
+CROWD_SECONDS = 3
 SLEEPING = 50
 NAMES = ("wasmedge-v1", "wasmtime-v1")
 RUNTIMES = {"runc": "io.containerd.runc.v2", "wasmtime": "io.containerd.wasmtime.v1", "wasmedge": "io.containerd.wasmedge.v1"}
