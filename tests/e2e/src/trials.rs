@@ -48,9 +48,14 @@ pub fn trials_in(
         let lacking = containerd.clone().or_else(|| if runtime.is_wasm() { lacks_shim() } else { None });
         let ask = question.ask;
         trial(name, lacking, move || {
-            let machine = make(runtime)?;
-            let asked = ask(&machine).and_then(|()| machine.is_clean());
-            asked.map_err(|complaint| format!("{complaint}\n{}", machine.containerd.log_tail()))
+            let once = || {
+                let machine = make(runtime)?;
+                let asked = ask(&machine).and_then(|()| machine.is_clean());
+                asked.map_err(|complaint| format!("{complaint}\n{}", machine.containerd.log_tail()))
+            };
+            // containerd's client lets go of streams that it is still opening when a container has ended: of runc's containers that end at once, one of
+            // about 160 on a busy machine says nothing. Our shim tells of an end when what was written has been read, and is asked once.
+            if runtime.is_wasm() { once() } else { once().or_else(|_| once()).or_else(|_| once()) }
         })
     });
     trials.collect()
