@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(crate) const KEPT: &str = "kept";
 pub(crate) struct OnDisk {
     bundle: PathBuf,
     id: String,
+    /// The directory itself: another container may have one of that name later.
+    directory: Option<(u64, u64)>,
 }
 
 impl OnDisk {
@@ -52,7 +55,9 @@ impl OnDisk {
     pub(crate) fn of(bundle: PathBuf, id: &str) -> Result<Self> {
         let mut parts = Path::new(id).components();
         match (parts.next(), parts.next()) {
-            (Some(Component::Normal(name)), None) if name == id => Ok(Self { bundle, id: id.to_owned() }),
+            (Some(Component::Normal(name)), None) if name == id => {
+                Ok(Self { directory: identity(&bundle), bundle, id: id.to_owned() })
+            }
             _ => Err(Error::new(ErrorKind::InvalidInput, format!("'{id}' is no name of a container"))
                 .with_hint("containerd says it by -id")),
         }
@@ -66,13 +71,13 @@ impl OnDisk {
         &self.id
     }
 
-    fn directory(&self) -> PathBuf {
+    fn kept(&self) -> PathBuf {
         self.bundle.join(KEPT).join(&self.id)
     }
 
     fn load(&self) -> Result<Kept> {
         // Whether its process lives is looked up in two steps. One that ends between them is gone the second time.
-        let kept = Kept::load(self.directory()).or_else(|_| Kept::load(self.directory()));
+        let kept = Kept::load(self.kept()).or_else(|_| Kept::load(self.kept()));
         kept.map_err(|error| with_causes("cannot read what is kept of the container", &error))
     }
 
@@ -80,7 +85,7 @@ impl OnDisk {
     pub(crate) fn start(&self) -> Result<()> {
         let failed = |source| Error::io("cannot start the container", source);
         let directory =
-            rustix::fs::open(self.directory(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            rustix::fs::open(self.kept(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(|errno| failed(errno.into()))?;
         // The names of bundles are longer than what a socket's name may be.
         let socket = format!("/proc/self/fd/{}/notify.sock", directory.as_raw_fd());
@@ -110,18 +115,19 @@ impl OnDisk {
     /// # Errors
     /// What could not be removed. What is kept of it stays then, everything else does not.
     pub(crate) fn remove(&self, cgroup: Option<&Cgroup>) -> Result<()> {
-        let _turn = self.turn_at_removing();
+        let Some(_turn) = self.turn_at_removing() else { return Ok(()) };
         self.end_makers(&Makers::of(&self.bundle), cgroup);
         self.remove_all(cgroup)
     }
 
-    /// Removes as the only one: containerd may ask twice at once, and what one has removed is missing to the other. Nobody else is there where the
-    /// bundle is not.
-    fn turn_at_removing(&self) -> Option<OwnedFd> {
+    /// Removes as the only one: containerd may ask twice at once, and what one has removed is missing to the other. None when it had to wait and everything
+    /// is gone: whoever had the turn before removed the container, containerd then its directory, and another container may have the name.
+    fn turn_at_removing(&self) -> Option<Turn> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let bundle = rustix::fs::open(&self.bundle, flags, Mode::empty()).ok()?;
-        rustix::fs::flock(&bundle, FlockOperation::LockExclusive).ok()?;
-        Some(bundle)
+        let bundle = rustix::fs::open(&self.bundle, flags, Mode::empty()).ok();
+        // Nobody else is there where the bundle is not.
+        let lock = bundle.filter(|bundle| rustix::fs::flock(bundle, FlockOperation::LockExclusive).is_ok());
+        (identity(&self.bundle) == self.directory).then_some(Turn { _lock: lock })
     }
 
     /// Waits until nobody makes a process for it any more. What was made has the makers' lock, until it is started or ended. Mounts stay: whoever goes on
@@ -137,7 +143,7 @@ impl OnDisk {
 
     fn remove_all(&self, cgroup: Option<&Cgroup>) -> Result<()> {
         let mut removed = cgroup.map_or(Ok(()), Cgroup::remove);
-        let kept = self.directory().exists().then(|| self.load());
+        let kept = self.kept().exists().then(|| self.load());
         // What cannot be read was not written to its end.
         if let Some(Ok(mut kept)) = kept {
             let bare = removed.is_ok() && cgroup.is_some() && kept.intel_rdt_dir().is_none();
@@ -147,7 +153,7 @@ impl OnDisk {
         }
         // It says that there may be something left.
         if removed.is_ok()
-            && let Err(source) = std::fs::remove_dir_all(self.directory())
+            && let Err(source) = std::fs::remove_dir_all(self.kept())
             && source.kind() != std::io::ErrorKind::NotFound
         {
             removed = Err(Error::io("cannot remove what was kept of the container", source));
@@ -161,9 +167,9 @@ impl OnDisk {
     /// # Errors
     /// As above.
     pub(crate) fn remove_rest(&self) -> Result<()> {
-        let _turn = self.turn_at_removing();
+        let Some(_turn) = self.turn_at_removing() else { return Ok(()) };
         let makers = Makers::of(&self.bundle);
-        if makers.are_gone() && !self.directory().exists() {
+        if makers.are_gone() && !self.kept().exists() {
             unmount(&self.bundle.join(ROOTFS));
             return Ok(());
         }
@@ -171,6 +177,17 @@ impl OnDisk {
         self.end_makers(&makers, cgroup.as_ref());
         self.remove_all(cgroup.as_ref())
     }
+}
+
+/// Held by the one who removes a container.
+#[derive(Debug)]
+struct Turn {
+    _lock: Option<OwnedFd>,
+}
+
+/// What tells a directory from others that have its name at other times.
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(directory).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// The programs to be run beside it. What cannot be read was not written to its end.
@@ -193,10 +210,37 @@ mod tests {
         let bundle = Path::new("/run/bundle");
         for id in ["web", "rootfs", "config.json", "a.b-c_d", "..."] {
             let on_disk = OnDisk::of(bundle.to_owned(), id).unwrap();
-            assert_eq!(on_disk.directory(), bundle.join(KEPT).join(id));
+            assert_eq!(on_disk.kept(), bundle.join(KEPT).join(id));
         }
         for id in ["", ".", "..", "/", "a/b", "a/", "../a", "/a", "./a"] {
             assert!(OnDisk::of(bundle.to_owned(), id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn who_waited_for_its_turn_lets_another_container_of_that_name_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let bundle = directory.path().join("web");
+        std::fs::create_dir(&bundle).unwrap();
+        let on_disk = OnDisk::of(bundle.clone(), "web").unwrap();
+        let turn = on_disk.turn_at_removing().unwrap();
+        let inode = format!(":{} ", std::fs::metadata(&bundle).unwrap().ino());
+        let waits = || {
+            let locks = std::fs::read_to_string("/proc/locks").unwrap();
+            locks.lines().any(|line| line.contains("->") && line.contains(&inode))
+        };
+        std::thread::scope(|scope| {
+            let removing = scope.spawn(|| on_disk.remove_rest());
+            while !waits() {
+                std::thread::yield_now();
+            }
+            std::fs::rename(&bundle, directory.path().join(".web")).unwrap();
+            std::fs::create_dir(&bundle).unwrap();
+            drop(turn);
+            removing.join().unwrap().unwrap();
+        });
+        for name in ["web", ".web"] {
+            assert_eq!(std::fs::read_dir(directory.path().join(name)).unwrap().count(), 0, "{name}");
         }
     }
 }

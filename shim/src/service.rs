@@ -9,9 +9,9 @@ use containerd_shim::Flags;
 use containerd_shim::protos::api::{self, DeleteResponse};
 use containerd_shim::protos::protobuf::Message;
 use containerd_shim::protos::shim_async::{Client, TaskClient};
-use std::ffi::OsString;
-use std::io::Write;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use wasmrt_model::{Error, ErrorKind, Result};
@@ -50,17 +50,31 @@ fn try_run(arguments: &[OsString]) -> Result<()> {
 
 /// Removes a container whose shim may be dead, and tells containerd how it ended.
 async fn delete(flags: &Flags) -> Result<()> {
-    let bundle = std::env::current_dir().map_err(|source| Error::io("cannot find the bundle", source))?;
-    let on_disk = OnDisk::of(bundle, &flags.id)?;
     let exit = Exit { status: KILLED, at: SystemTime::now() };
-    end_shim(&on_disk).await;
-    on_disk.remove_rest()?;
+    if let Some(bundle) = bundle(flags)? {
+        let on_disk = OnDisk::of(bundle, &flags.id)?;
+        end_shim(&on_disk).await;
+        on_disk.remove_rest()?;
+    }
     let mut response = DeleteResponse::new();
     response.set_exit_status(exit.status);
     response.set_exited_at(exit.timestamp());
-    let told = response.write_to_bytes().map_err(std::io::Error::other);
-    told.and_then(|bytes| std::io::stdout().write_all(&bytes))
+    let told = response.write_to_bytes().map_err(io::Error::other);
+    told.and_then(|bytes| io::stdout().write_all(&bytes))
         .map_err(|source| Error::io("cannot tell how the container ended", source))
+}
+
+/// Where the container's files are. None when containerd has taken them away, which it does under another name, `.ID`, as soon as the container has been
+/// removed: it may call twice at once, from within the bundle, and what the second call finds of it must not be added to any more.
+fn bundle(flags: &Flags) -> Result<Option<PathBuf>> {
+    let named = PathBuf::from(&flags.bundle);
+    match std::env::current_dir() {
+        Ok(here) if here.file_name().is_some_and(|name| name == OsStr::new(&format!(".{}", flags.id))) => Ok(None),
+        Ok(_) if !flags.bundle.is_empty() => Ok(Some(named)),
+        Ok(here) => Ok(Some(here)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !flags.bundle.is_empty() => Ok(None),
+        Err(source) => Err(Error::io("cannot find the bundle", source)),
+    }
 }
 
 /// A shim that lives still lets go of the container; one that has no others ends. Of one that is dead, the socket is removed.

@@ -21,6 +21,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question { name: "ends::program_links_outside", runtimes: WASM, ask: program_links_outside },
     Question { name: "ends::named_like_a_file", runtimes: ALL, ask: named_like_a_file },
     Question { name: "ends::nothing_named", runtimes: WASM, ask: nothing_named },
+    Question { name: "ends::taken_away", runtimes: WASM, ask: taken_away },
     Question { name: "ends::timeout", runtimes: WASM, ask: timeout },
     Question { name: "ends::fuel", runtimes: WASM, ask: fuel },
     Question { name: "ends::unknown_annotation", runtimes: WASM, ask: unknown_annotation },
@@ -88,6 +89,32 @@ fn nothing_named(machine: &Machine) -> Result<()> {
         run(command)?.refused(&["container"])?;
     }
     std::fs::read(own.join("kept")).map(drop).map_err(|error| format!("what was the caller's is gone: {error}"))
+}
+
+/// containerd may ask twice at once for a container to be removed, the second time from within a bundle that it is removing already, under another name;
+/// its place may be another container's by then. Nothing comes into either.
+fn taken_away(machine: &Machine) -> Result<()> {
+    let own = machine.world.directory().join("own");
+    let (taken, next) = (own.join(".web"), own.join("web"));
+    for bundle in [&taken, &next] {
+        std::fs::create_dir_all(bundle).map_err(|error| error.to_string())?;
+    }
+    let shim = find_shim()?;
+    let delete = format!("exec '{}' -id web -bundle '{}' delete", shim.display(), next.display());
+    for script in
+        [format!("cd '{}' && {delete}", taken.display()), format!("mkdir it && cd it && rmdir ../it && {delete}")]
+    {
+        let mut command = machine.world.command("sh");
+        command.args(["-c", &format!("cd '{}' && {script}", own.display())]);
+        run(command)?.success()?;
+        for bundle in [&taken, &next] {
+            let files: Vec<_> = std::fs::read_dir(bundle).map_err(|error| error.to_string())?.collect();
+            if !files.is_empty() {
+                return Err(format!("{script}: {} has {files:?}", bundle.display()));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn not_wasm(machine: &Machine) -> Result<()> {
