@@ -69,13 +69,13 @@ test-node: build guests
 test-e2e: build guests
 	$(CARGO) nextest run --cargo-profile release --locked --workspace --no-fail-fast -E 'package(wasmrt-e2e)'
 
-# The same on a machine with version 2 control groups alone, which is booted for it, with and without systemd: all that containerd's client is asked, and
-# what has to do with control groups of the others. Two hours or less; `tests/e2e/cgroup2/run` takes names of tests.
+# The same on a machine with version 2 control groups alone, which is booted for it, with and without systemd. Two hours or less;
+# `tests/e2e/cgroup2/run` takes names of tests.
 test-cgroup2: build guests
 	@.ci/setup --cgroup2
-	@tests/e2e/cgroup2/run
-	@tests/e2e/cgroup2/run --cri life::
-	@tests/e2e/cgroup2/run --docker limits::
+	@tests/e2e/cgroup2/run --ctr
+	@tests/e2e/cgroup2/run --cri
+	@tests/e2e/cgroup2/run --docker
 
 # With wasmer, which is built only on demand and then beside the other engines: its own tests, its cases, and all engines compared.
 test-wasmer: guests

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Each crate and the crates of this workspace that it may use. Backends are used by the runtime alone, and optionally.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("wasmrt-build", &[]),
     ("wasmrt-model", &[]),
     ("wasmrt-guard", &["wasmrt-model"]),
     ("wasmrt-host", &["wasmrt-model"]),
@@ -18,11 +19,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasmrt-wasmer", &["wasmrt-model", "wasmrt-backend", "wasmrt-backend-tests"]),
     (
         "wasmrt-runtime",
-        &["wasmrt-model", "wasmrt-guard", "wasmrt-host", "wasmrt-wasmedge", "wasmrt-wasmtime", "wasmrt-wasmer"],
+        &[
+            "wasmrt-build",
+            "wasmrt-model",
+            "wasmrt-guard",
+            "wasmrt-host",
+            "wasmrt-wasmedge",
+            "wasmrt-wasmtime",
+            "wasmrt-wasmer",
+        ],
     ),
-    ("wasm-run", &["wasmrt-model", "wasmrt-runtime"]),
+    ("wasm-run", &["wasmrt-build", "wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-ffi", &["wasmrt-runtime"]),
-    ("containerd-shim-wasmrt", &["wasmrt-model", "wasmrt-runtime"]),
+    ("containerd-shim-wasmrt", &["wasmrt-build", "wasmrt-model", "wasmrt-runtime"]),
     ("wasmrt-python", &["wasmrt-runtime"]),
     ("wasmrt-node", &["wasmrt-runtime"]),
     ("wasmrt-bench", &["wasmrt-model", "wasmrt-runtime"]),
@@ -33,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Crates without a line of unsafe code.
 const SAFE: &[&str] = &[
+    "engine-core/build/src/lib.rs",
     "engine-core/model/src/lib.rs",
     "engine-core/guard/src/lib.rs",
     "engine-core/host/src/lib.rs",

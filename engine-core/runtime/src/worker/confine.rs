@@ -7,13 +7,14 @@
 //! What the kernel has is used, or the run fails; what it does not have is told beforehand ([`available`]), so that nobody takes a missing
 //! wall for one that stands.
 
+mod filter;
+
+use filter::{Rules, arch, compiled};
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use wasmrt_model::{Access, Error, ErrorKind, OsSandbox, Preopen, Result};
@@ -148,27 +149,12 @@ fn granted(preopen: &Preopen) -> std::io::Result<BitFlags<AccessFs>> {
     Ok(access)
 }
 
-fn arch() -> Option<seccompiler::TargetArch> {
-    std::env::consts::ARCH.try_into().ok()
-}
-
 fn apply(program: &BpfProgram) -> Result<()> {
     seccompiler::apply_filter(program).map_err(failed("seccomp"))
 }
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-
 /// Everything else fails as not permitted, which engines and libraries take for a kernel that does not have it.
 const REFUSE: SeccompAction = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-
-fn compiled(
-    rules: Rules,
-    others: SeccompAction,
-    these: SeccompAction,
-) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
-    let arch = arch().ok_or(seccompiler::BackendError::InvalidTargetArch(std::env::consts::ARCH.to_owned()))?;
-    SeccompFilter::new(rules, others, these, arch)?.try_into()
-}
 
 /// System calls that are harmless with any arguments: memory, time, and descriptors that the worker has.
 const ALWAYS: &[i64] = &[
