@@ -24,9 +24,13 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::RwLock;
 use wasmrt_model::{EngineChoice, Error, ErrorKind, Result};
 use wasmrt_runtime::Embedder;
+
+/// How long it takes at most until the end of a process that was killed has been told.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
 
 /// What this shim is, from its name and its surroundings.
 #[derive(Debug, Clone)]
@@ -558,11 +562,21 @@ impl TaskService {
         Ok(pid)
     }
 
-    /// Removes a container, whatever it does.
+    /// Removes a container, whatever it does. Who waits for one of its processes hears of that one's end: a shim without containers goes.
     async fn remove(&self, id: &str) -> TtrpcResult<()> {
         let on_disk = self.on_disk(id)?;
-        let cgroup = self.with(id, |container| Ok(container.cgroup.clone()))?;
+        let (cgroup, exits) = self.with(id, |container| {
+            let made = container.processes.values().filter(|process| process.running.is_some());
+            Ok((container.cgroup.clone(), made.map(Process::exits).collect::<Vec<_>>()))
+        })?;
         blocking(move || on_disk.remove(Some(&cgroup))).await.map_err(|error| status(&error))?;
+        let told = async {
+            for mut exit in exits {
+                // A thread that is gone tells nobody.
+                let _ = exit.wait_for(Option::is_some).await;
+            }
+        };
+        let _ = tokio::time::timeout(TOLD_WITHIN, told).await;
         self.containers().remove(id);
         Ok(())
     }

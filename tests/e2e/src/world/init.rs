@@ -7,7 +7,7 @@ use rustix::process::{Signal, WaitOptions, kill_process, wait};
 use serde_json::{Value, json};
 use std::ffi::{CString, OsString};
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, Write};
+use std::io::{BufRead, ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -59,6 +59,9 @@ pub(super) fn thaw(directory: &Path) {
     }
 }
 
+/// What the shim may be told and may have kept on this machine, and not in a world.
+const MACHINES_OWN: [&str; 2] = ["/etc/wasmrt", "/var/lib/wasmrt"];
+
 fn prepare(directory: &Path, has_systemd: bool) -> Result<()> {
     let hierarchies = cgroups::hierarchies()?;
     place("tmpfs", Path::new("/run"), "tmpfs", "mode=755")?;
@@ -69,6 +72,12 @@ fn prepare(directory: &Path, has_systemd: bool) -> Result<()> {
         }
         let options = format!("lowerdir={place_of},upperdir={},workdir={}", upper.display(), work.display());
         place("overlay", Path::new(place_of), "overlay", &options)?;
+    }
+    for own in MACHINES_OWN {
+        match fs::remove_dir_all(own) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(format!("{own}: {error}")),
+            _ => {}
+        }
     }
     remount_cgroups(&hierarchies, has_systemd)?;
     let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().map_err(failed("ip"))?;
