@@ -98,7 +98,7 @@ fn nothing_outlives_an_embedder_that_was_dropped_or_closed() {
         let room = Room::new();
         let (run, supervisor, worker) = under_way(&room, engine);
         let all = [room.worker(), supervisor, worker].map(Watched::new);
-        drop(room);
+        let _cache = room.into_cache();
         // The run holds on to it.
         assert!(run.try_wait().is_none());
         drop(run);

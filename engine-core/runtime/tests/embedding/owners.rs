@@ -107,8 +107,11 @@ fn an_owner() {
 
 #[test]
 fn nothing_is_left_of_an_owner_that_was_killed() {
+    // Who is killed removes no directory of its own.
+    let directory = tempfile::tempdir().unwrap();
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "owners::an_owner", "--ignored", "--nocapture"])
+        .env("TMPDIR", directory.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -13,7 +13,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct Room {
     pub(crate) embedder: Embedder,
-    _cache: tempfile::TempDir,
+    cache: tempfile::TempDir,
 }
 
 impl Room {
@@ -27,7 +27,7 @@ impl Room {
         config.runtime.cache = CacheConfig::in_directory(cache.path().join("cache"));
         config.worker = Some(PathBuf::from(env!("CARGO_BIN_EXE_wasmrt-worker")));
         change(&mut config);
-        Self { embedder: Embedder::new(config), _cache: cache }
+        Self { embedder: Embedder::new(config), cache }
     }
 
     pub(crate) fn start(&self, module: &[u8], spec: &RunSpec) -> Run {
@@ -37,6 +37,11 @@ impl Room {
 
     pub(crate) fn run(&self, module: &[u8], spec: &RunSpec) -> Outcome {
         ended(&self.start(module, spec))
+    }
+
+    /// Lets go of the embedder. What it has started may use the cache until it has ended.
+    pub(crate) fn into_cache(self) -> tempfile::TempDir {
+        self.cache
     }
 
     /// The process that forks.

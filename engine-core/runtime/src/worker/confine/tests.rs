@@ -92,7 +92,7 @@ fn files_outside_of_the_grants_are_out_of_reach() {
         symlink(&secret, &inside("link")).unwrap();
         assert!(denied(fs::read(inside("link"))));
         assert!(denied(fs::read(inside("..").join(other.path().file_name().unwrap()).join("file"))));
-        let up = rustix::fs::openat(&open, "../../etc/passwd", OFlags::RDONLY, Mode::empty());
+        let up = rustix::fs::openat(&open, "../".repeat(40) + "etc/passwd", OFlags::RDONLY, Mode::empty());
         assert!(denied(up.map_err(Into::into)));
         // Neither a second name nor a move brings a file of elsewhere in, or one of here out.
         assert!(link(&secret, &inside("linked")).is_err() && rename(&secret, &inside("moved")).is_err());
